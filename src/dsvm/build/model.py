@@ -1,0 +1,49 @@
+"""What a build leaves in the store: layers and an image, each by digest."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from dsvm.definition.model import Variant
+
+LayerKind = Literal["os", "environment", "interpreter", "app", "tools"]
+
+
+class Layer(BaseModel):
+    """One built, immutable part.
+
+    `name` is unique in an image: `os`, `env-base-cpu`, `python-3.11`, `app-vscode`. `key` is the
+    digest of everything the layer depends on, `digest` (sha256, hex) that of its bytes.
+    `mountpoint` is where the machine sees it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: LayerKind
+    key: str
+    digest: str
+    bytes: int
+    seconds: float
+    cached: bool
+    mountpoint: str | None = None
+    environment: str | None = None
+    variant: Variant | None = None
+
+
+class Image(BaseModel):
+    """One immutable OS disk plus the layers it needs.
+
+    `digest` is that of the raw disk; `id` that of the disk and all layers together.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    base: str
+    digest: str
+    bytes: int
+    root_offset: int
+    layers: tuple[Layer, ...]

@@ -1,0 +1,193 @@
+"""What a tool folder, a profile and a base say, as checked data.
+
+A tool folder:
+
+    tools/<tool>/
+      tool.toml         title, summary, homepage, licence, group; needs; services; checks; breaks
+      check.*           the programs that make the tool do its real job
+      samples/          data the checks use
+      files/            configuration installed as it is
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dsvm.definition.model import Variant
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class PythonSource(Strict):
+    """Where Python packages of one environment may come from; tried in the order of the list.
+
+    `index` is a simple index by URL; `host` names what the host's own pip and uv configuration
+    has: `find-links` (only taken when it holds the package) or `index` (the default index).
+    `packages` are the ones this source must have, else the next source is tried; the other
+    packages always come from the host's index. `python` runs the environment on another
+    interpreter than the machine's own.
+    """
+
+    name: str
+    index: str | None = None
+    host: Literal["find-links", "index"] | None = None
+    packages: list[str] = Field(default_factory=list)
+    python: str | None = None
+
+
+class EnvironmentNeed(Strict):
+    """The environment a tool lives in. Tools that name the same one share it."""
+
+    name: str
+    variants: dict[Variant, list[str]]
+    sources: list[PythonSource] = Field(default_factory=list)
+    kernel: bool = True
+
+
+class NpmNeed(Strict):
+    """npm packages, installed as one app layer at /opt/dsvm/apps/<tool>."""
+
+    packages: dict[str, str]
+
+
+class ArtifactNeed(Strict):
+    """A file from its maker, digest resolved at lock time; unpacked at /opt/dsvm/apps/<tool>."""
+
+    url: str
+    strip: int = 0
+
+
+class Kernel(Strict):
+    """A Jupyter kernel that is not an environment's own (R, Julia)."""
+
+    name: str
+    display_name: str
+    language: str
+    argv: list[str]
+
+
+class Service(Strict):
+    """A systemd unit inside the machine; `files/<name>.service` in the tool folder is its text.
+
+    `{token}` and `{port}` of the app of the same name are at hand in the environment file
+    `/run/dsvm/apps/<app>.env` as `DSVM_TOKEN` and `DSVM_PORT`.
+    """
+
+    name: str
+    enable: bool = True
+
+
+class App(Strict):
+    """A web page of the tool: forwarded to the host's loopback, opened signed in.
+
+    `path` may hold `{token}`. `ready` is a path that answers 200 once the app works.
+    """
+
+    name: str
+    port: int
+    path: str = "/"
+    ready: str = "/"
+
+
+class Check(Strict):
+    """A program, run with the environment's Python (`.py`), `Rscript` (`.R`) or `bash` (`.sh`).
+
+    It runs as the machine's login in an empty scratch folder with the tool's `samples/` beside
+    it (`$DSVM_SAMPLES`). Exit 0: passed, 77: not tested (the last line of stdout says why),
+    anything else: failed (the last lines of stderr say why). The last line of stdout may be one
+    JSON object of measurements; its keys `device` and `versions` go to their own columns.
+    Pictures it leaves in the scratch folder (`*.png`, `*.svg`) go into the report.
+    """
+
+    name: str = "works"
+    run: str
+    environment: str | None = None
+    timeout_s: float = 120
+    memory: str = "1G"
+
+
+class Break(Strict):
+    """One way to break the tool on purpose: verify must then fail and name the cause.
+
+    `run` and `undo` are shell lines run as root inside the machine; `expect` is found in the
+    reason (or the name) of a check that failed.
+    """
+
+    name: str
+    run: str
+    undo: str
+    expect: str
+
+
+class Tool(Strict):
+    title: str
+    summary: str
+    homepage: str
+    licence: str
+    group: str
+    example: str | None = None
+    replaces: list[str] = Field(default_factory=list)
+    requires: list[str] = Field(default_factory=list)
+    apt: list[str] = Field(default_factory=list)
+    environment: EnvironmentNeed | None = None
+    npm: NpmNeed | None = None
+    artifact: ArtifactNeed | None = None
+    kernels: list[Kernel] = Field(default_factory=list, alias="kernel")
+    services: list[Service] = Field(default_factory=list, alias="service")
+    apps: list[App] = Field(default_factory=list, alias="app")
+    checks: list[Check] = Field(alias="check", min_length=1)
+    breaks: list[Break] = Field(alias="break", min_length=1)
+
+    name: str = Field(default="", exclude=True)
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @property
+    def sources(self) -> list[str]:
+        """The kinds of source the tool comes from, in the order apt, pypi, npm, artifact."""
+        have = (
+            ("apt", self.apt),
+            ("pypi", self.environment),
+            ("npm", self.npm),
+            ("artifact", self.artifact),
+        )
+        return [name for name, need in have if need]
+
+
+class Archive(Strict):
+    """One archive of a base: suites and components below one mirror.
+
+    `like` is what the last part of a mirror's path is called (`debian`, `debian-security`), by
+    which the host's own configured mirror of it is found.
+    """
+
+    name: str
+    like: str
+    suites: list[str]
+    components: list[str]
+
+
+class Base(Strict):
+    """An operating system: `bases/<name>/base.toml`.
+
+    `python` is the version of its own Python, `python_packages` the OS packages that an
+    environment needs to be built and run; `packages` is what every machine has.
+    """
+
+    title: str
+    suite: str
+    keyring: str
+    keyring_package: str
+    archives: list[Archive]
+    python: str
+    glibc: str
+    python_packages: list[str]
+    packages: list[str]
+    kernel: str
+
+    name: str = Field(default="", exclude=True)
+    folder: Path = Field(default=Path(), exclude=True)

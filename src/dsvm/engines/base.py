@@ -1,0 +1,132 @@
+"""The one interface behind which machines run. Above it, everything speaks SSH."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True)
+class Usable:
+    """The engine has really run something here. `notes` are limits to show (isolation, size)."""
+
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Why the engine cannot run here, and what would change that."""
+
+    reason: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class Size:
+    """CPUs, memory in bytes, disk in bytes, accelerator."""
+
+    cpus: int
+    memory: int
+    disk: int
+    accelerator: Literal["auto", "cpu", "nvidia"] = "auto"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of the host seen inside the machine at `target`."""
+
+    source: Path
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class AttachedLayer:
+    """An EROFS file of the store; the machine finds it at /run/dsvm/layers/<digest>."""
+
+    digest: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class EngineMachine:
+    """All an engine has to know of a machine.
+
+    `folder` is the machine's own, `disk` its qcow2 overlay on the image's raw disk, `seed` a
+    folder that the guest sees read-only at /run/dsvm/seed. `ports` maps a port inside the
+    machine to the port on the host's loopback (22 is always there). `root_offset` is where the
+    ext4 root partition begins on the disk, in bytes. The engine keeps what it needs below
+    `folder / "engine"`, its console log at `folder / "logs" / "console.log"`.
+    """
+
+    name: str
+    folder: Path
+    disk: Path
+    root_offset: int
+    size: Size
+    seed: Path
+    layers: tuple[AttachedLayer, ...]
+    ports: dict[int, int]
+    mounts: tuple[Mount, ...] = ()
+    notes: list[str] = field(default_factory=list, compare=False)
+
+
+@dataclass(frozen=True)
+class SshAddress:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Running:
+    """`pid` is the one process by whose death the whole machine dies; `since` is Unix time."""
+
+    pid: int
+    since: float
+    notes: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """Runs machines from a disk.
+
+    A module of this package has a class `ENGINE` that implements this; it is found by looking
+    in the folder. `rank` orders `auto`: the lowest usable one is taken.
+    """
+
+    name: str
+    rank: int
+
+    def programs(self) -> dict[str, str]:
+        """Programs the engine needs on the host: name -> Debian package."""
+        ...
+
+    def probe(self) -> Usable | Unusable:
+        """Try for real, on this host, now."""
+        ...
+
+    def create(self, machine: EngineMachine) -> None: ...
+
+    def start(self, machine: EngineMachine) -> None:
+        """Start; returns once the machine's init runs. Raises `DsvmError` with the console log."""
+        ...
+
+    def running(self, machine: EngineMachine) -> Running | None:
+        """The truth about the machine, never a remembered state."""
+        ...
+
+    def ssh(self, machine: EngineMachine) -> SshAddress: ...
+
+    def attach(self, machine: EngineMachine, layers: tuple[AttachedLayer, ...]) -> None:
+        """Make more layers visible in a running machine."""
+        ...
+
+    def stop(self, machine: EngineMachine, timeout_s: float) -> None:
+        """Ask the machine to power off; after `timeout_s` kill it. No-op when it does not run."""
+        ...
+
+    def resize(self, machine: EngineMachine, size: Size) -> None: ...
+
+    def destroy(self, machine: EngineMachine) -> None:
+        """Remove what the engine keeps outside and inside the folder. Stopped machines only."""
+        ...

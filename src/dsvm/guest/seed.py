@@ -1,0 +1,92 @@
+"""What the host tells a machine at each start: the seed. Standard library only.
+
+The host writes it as `seed.json` into the machine's seed folder (mode 0600); the guest sees it at
+/run/dsvm/seed/seed.json, readable by root only. Secrets (host key, app tokens, inherited
+credentials) travel only here, never in a layer or an image.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class SeedLayer(TypedDict):
+    """An EROFS layer the machine must find at /run/dsvm/layers/<digest>, or fail loudly."""
+
+    digest: str
+    bytes: int
+
+
+class SeedEnvironment(TypedDict):
+    """`mountpoint` is /opt/dsvm/envs/<name>; `variants` maps `cpu`/`nvidia` to its layer."""
+
+    name: str
+    python: str
+    mountpoint: str
+    variants: dict[str, SeedLayer]
+    kernel: bool
+    display_name: str
+
+
+class SeedTree(TypedDict):
+    """A layer mounted as it is, read-only: an interpreter or an app."""
+
+    mountpoint: str
+    layer: SeedLayer
+
+
+class SeedKernel(TypedDict):
+    name: str
+    display_name: str
+    language: str
+    argv: list[str]
+
+
+class SeedApp(TypedDict):
+    name: str
+    port: int
+    token: str
+
+
+class SeedUnit(TypedDict):
+    """A systemd unit: full file name and text."""
+
+    name: str
+    text: str
+    enable: bool
+
+
+class SeedNetwork(TypedDict):
+    """What is inherited from the host.
+
+    `certificates`: PEM text of added authorities; `environment`: proxies, written to
+    /etc/environment; `files`: path -> text (pip, uv, npm and apt configuration), each mode 0644
+    unless it holds credentials, then 0600 and owned by the login.
+    """
+
+    certificates: str
+    environment: dict[str, str]
+    files: dict[str, str]
+
+
+class SeedUser(TypedDict):
+    name: str
+    keys: list[str]
+
+
+class Seed(TypedDict):
+    version: int
+    name: str
+    login: str
+    authorized_keys: list[str]
+    host_key: str
+    host_key_public: str
+    accelerator: str
+    image: str
+    environments: list[SeedEnvironment]
+    trees: list[SeedTree]
+    kernels: list[SeedKernel]
+    apps: list[SeedApp]
+    units: list[SeedUnit]
+    users: list[SeedUser]
+    network: SeedNetwork | None

@@ -1,0 +1,89 @@
+"""Runs external programs: one helper, so that every program keeps a log and fails alike."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from dsvm.errors import DsvmError
+
+TAIL_LINES = 12
+
+
+class ProgramFailed(DsvmError):
+    """An external program ended with another status than 0, ran too long, or is not there."""
+
+    def __init__(
+        self, argv: Sequence[str], reason: str, *, output: str = "", log: Path | None = None
+    ) -> None:
+        tail = "\n".join(output.strip().splitlines()[-TAIL_LINES:])
+        super().__init__(
+            f"`{Path(argv[0]).name}` {reason}",
+            cause=tail or None,
+            log=log,
+            remedy=f"the command was: {_shown(argv)}",
+        )
+        self.argv = tuple(argv)
+        self.output = output
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: bytes | IO[bytes] | None = None,
+    timeout_s: float | None = None,
+    check: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; return its status and output (stdout and stderr apart).
+
+    With `log`, the command line and both streams are appended to that file as well. `env` is added
+    to the caller's environment. Raises `ProgramFailed` when the program is missing, outlasts
+    `timeout_s` seconds, or (with `check`) ends with another status than 0.
+    """
+    words = [str(word) for word in argv]
+    feed = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+    try:
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            cwd=cwd,
+            env={**os.environ, **env} if env else None,
+            timeout=timeout_s,
+            **feed,  # type: ignore[call-overload]
+        )
+    except FileNotFoundError as missing:
+        raise ProgramFailed(words, f"could not start: {missing.strerror}", log=log) from None
+    except subprocess.TimeoutExpired as late:
+        output = ((late.stdout or b"") + (late.stderr or b"")).decode(errors="replace")
+        _keep(log, words, output, "timed out")
+        raise ProgramFailed(
+            words, f"did not end within {timeout_s:.0f} s", output=output, log=log
+        ) from None
+    stdout = done.stdout.decode(errors="replace")
+    stderr = done.stderr.decode(errors="replace")
+    _keep(log, words, stdout + stderr, f"exit {done.returncode}")
+    if check and done.returncode != 0:
+        raise ProgramFailed(
+            words, f"failed with status {done.returncode}", output=stderr or stdout, log=log
+        )
+    return subprocess.CompletedProcess(words, done.returncode, stdout, stderr)
+
+
+def _keep(log: Path | None, words: Sequence[str], output: str, end: str) -> None:
+    if log is None:
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"$ {shlex.join(words)}\n{output.rstrip()}\n[{end}]\n")
+
+
+def _shown(argv: Sequence[str]) -> str:
+    line = shlex.join(argv)
+    return line if len(line) <= 500 else line[:500] + " …"
