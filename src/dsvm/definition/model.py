@@ -19,7 +19,7 @@ class EnvironmentDefinition(Strict):
     """An environment of one's own; becomes a Jupyter kernel."""
 
     python: str | None = Field(
-        None,
+        default=None,
         pattern=r"^3\.\d{1,2}$",
         description="Python's version, `3.13`; default: the machine's own.",
     )
@@ -27,18 +27,18 @@ class EnvironmentDefinition(Strict):
         default_factory=list, description="Packages as pip writes them: `polars`, `lightgbm>=4`."
     )
     file: str | None = Field(
-        None,
-        description="`requirements.txt`, `pyproject.toml` or `environment.yml`, relative to dsvm.toml.",
+        default=None,
+        description="`requirements.txt`, `pyproject.toml` or `environment.yml`, beside dsvm.toml.",
     )
 
 
 class SizeDefinition(Strict):
     """How large the machine is. Default: half of the host; the disk grows as it is used."""
 
-    cpus: int | None = Field(None, ge=1, description="Number of CPUs.")
-    memory: str | None = Field(None, description="Memory, `4G` (binary units).")
-    disk: str | None = Field(None, description="Upper limit of the disk, `40G`.")
-    accelerator: Accelerator = Field("auto", description="`auto`, `cpu` or `nvidia`.")
+    cpus: int | None = Field(default=None, ge=1, description="Number of CPUs.")
+    memory: str | None = Field(default=None, description="Memory, `4G` (binary units).")
+    disk: str | None = Field(default=None, description="Upper limit of the disk, `40G`.")
+    accelerator: Accelerator = Field(default="auto", description="`auto`, `cpu` or `nvidia`.")
 
 
 class UserDefinition(Strict):
@@ -49,15 +49,15 @@ class UserDefinition(Strict):
 
 class NetworkDefinition(Strict):
     inherit: bool = Field(
-        True,
+        default=True,
         description="Give the machine the host's added certificates, proxies and package sources.",
     )
 
 
 class AcceleratorDefinition(Strict):
     variants: list[Variant] | None = Field(
-        None,
-        description="Builds of the environments that the image carries; default: what the host has.",
+        default=None,
+        description="Builds of the environments the image carries; default: what the host has.",
     )
 
 
@@ -71,8 +71,10 @@ class Definition(Strict):
     """The whole of `dsvm.toml`."""
 
     name: Name = Field(description="The machine's name: lower case letters, digits, hyphens.")
-    base: str = Field("debian-13", description="Operating system: `debian-13` or `debian-12`.")
-    profile: str | None = Field("starter", description="A named set of tools.")
+    base: str = Field(
+        default="debian-13", description="Operating system: `debian-13` or `debian-12`."
+    )
+    profile: str | None = Field(default="starter", description="A named set of tools.")
     tools: list[str] = Field(
         default_factory=list, description="Tools on top of the profile; `dsvm tools` lists them."
     )
