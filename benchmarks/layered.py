@@ -1,0 +1,114 @@
+"""A layered environment against a plain venv: imports and a fit, interleaved on one machine.
+
+Usage: python benchmarks/layered.py [MACHINE] [--rounds 10]
+
+The plain venv is a copy of the same environment on the machine's own disk (no EROFS, no overlay), so
+both run the same bytes with the same interpreter. Warm rounds alternate which goes first; the cold
+figures, with the page cache dropped on the host, are printed beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+DSVM = HERE.parent / "dsvm"
+
+DRIVER = r"""
+import json, subprocess, sys, time
+layered, plain, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+work = {
+    "imports": "import numpy, scipy, pandas, sklearn.ensemble, matplotlib.pyplot, xgboost",
+    "fit": '''
+import numpy as np, xgboost
+from sklearn.ensemble import RandomForestClassifier
+rng = np.random.default_rng(0); x = rng.normal(size=(4000, 40)); y = (x[:, :3].sum(1) > 0).astype(int)
+for _ in range(6): np.linalg.svd(x @ x.T[:, :400])
+RandomForestClassifier(40, n_jobs=1, random_state=0).fit(x, y)
+xgboost.XGBClassifier(n_estimators=60, nthread=1).fit(x, y)
+''',
+}
+def once(python, code):
+    start = time.perf_counter()
+    subprocess.run([python, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+out = {}
+for name, code in work.items():
+    pair = {"layered": layered + "/bin/python", "plain": plain + "/bin/python"}
+    for python in pair.values(): once(python, code)
+    times = {key: [] for key in pair}
+    for i in range(rounds):
+        for key in sorted(pair, reverse=bool(i % 2)):
+            times[key].append(once(pair[key], code))
+    out[name] = times
+print(json.dumps(out))
+"""
+
+COLD = (
+    "import time,subprocess,sys; s=time.perf_counter(); "
+    "subprocess.run([sys.argv[1]+'/bin/python','-c',"
+    "'import numpy,scipy,pandas,sklearn.ensemble,matplotlib.pyplot,xgboost'],check=True); "
+    "print(time.perf_counter()-s)"
+)
+
+
+def inside(machine: list[str], *argv: str, stdin: str = "") -> str:
+    """Run a command in the machine; its stdout."""
+    done = subprocess.run(
+        [str(DSVM), "run", *machine, "--", *argv],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def cold(machine: list[str], folder: str) -> float:
+    """Seconds of one import with the host's page cache dropped (needs root on the host)."""
+    subprocess.run(["sync"], check=True)
+    Path("/proc/sys/vm/drop_caches").write_text("3")
+    return float(inside(machine, "/usr/bin/python3", "-c", COLD, folder))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("machine", nargs="?")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--environment", default="boosting")
+    options = parser.parse_args()
+    machine = [options.machine] if options.machine else []
+    layered = f"/opt/dsvm/envs/{options.environment}"
+    plain = "/home/ds/.cache/dsvm-plain"
+
+    inside(machine, "bash", "-c", f"rm -rf {plain} && cp -a {layered} {plain}")
+    warm = json.loads(
+        inside(machine, "/usr/bin/python3", "-", layered, plain, str(options.rounds), stdin=DRIVER)
+    )
+    result: dict[str, object] = {"rounds": options.rounds, "environment": options.environment}
+    for name, times in warm.items():
+        medians = {key: statistics.median(values) for key, values in times.items()}
+        ratio = statistics.median(
+            a / b for a, b in zip(times["layered"], times["plain"], strict=True)
+        )
+        result[name] = {**medians, "ratio": ratio}
+        print(
+            f"{name}: layered {medians['layered']:.3f} s, plain {medians['plain']:.3f} s, ", end=""
+        )
+        print(f"ratio {ratio:.3f} (median of pairs)")
+    colds = [(cold(machine, layered), cold(machine, plain)) for _ in range(3)]
+    result["cold_imports"] = {"layered": [a for a, _ in colds], "plain": [b for _, b in colds]}
+    print("cold imports: layered/plain seconds", [(round(a, 2), round(b, 2)) for a, b in colds])
+    inside(machine, "rm", "-rf", plain)
+    (HERE / "results").mkdir(exist_ok=True)
+    (HERE / "results" / "layered.json").write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
