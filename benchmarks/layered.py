@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/layered.py [MACHINE] [--rounds 10]
 
-The plain venv is a copy of the same environment on the machine's own disk (no EROFS, no overlay), so
-both run the same bytes with the same interpreter. Warm rounds alternate which goes first; the cold
+The plain venv is a copy of the same environment on the machine's own disk (no EROFS, no overlay),
+so both run the same bytes with the same interpreter. Warm rounds alternate which goes first; the cold
 figures, with the page cache dropped on the host, are printed beside them.
 """
 
@@ -27,7 +27,8 @@ work = {
     "fit": '''
 import numpy as np, xgboost
 from sklearn.ensemble import RandomForestClassifier
-rng = np.random.default_rng(0); x = rng.normal(size=(4000, 40)); y = (x[:, :3].sum(1) > 0).astype(int)
+x = np.random.default_rng(0).normal(size=(4000, 40))
+y = (x[:, :3].sum(1) > 0).astype(int)
 for _ in range(6): np.linalg.svd(x @ x.T[:, :400])
 RandomForestClassifier(40, n_jobs=1, random_state=0).fit(x, y)
 xgboost.XGBClassifier(n_estimators=60, nthread=1).fit(x, y)
