@@ -1,0 +1,407 @@
+"""Content-addressed files: downloads, layers and images, each named by the sha256 of its bytes.
+
+The disk layout, below `$DSVM_HOME/store`:
+
+    lock                    flock: shared while blobs are used or added, exclusive while gc removes
+    blobs/ab/abcdef...      one file, read-only; its name is the sha256 (hex) of its content
+    partial/XXXX.partial    a file being written; flocked by its writer for as long as it lives
+    layers/<key>.json       record of a built layer, by the digest of all it depends on
+    images/<id>.json        record of an image
+
+The rules:
+
+- A blob appears complete or not at all: it is written in `partial/`, hashed while it is written,
+  then renamed (same file system). So any number of processes may put at once, also the same blob.
+- A process that is killed leaves only `*.partial`. The kernel drops its flock, so `gc` can tell a
+  dead partial file from a live one.
+- A record is written after the blobs it names have reached the disk (fsync). Other blobs are not
+  synced, which would cost more than fetching them: after a power cut a download may be short,
+  which `has(digest, size)` sees.
+- Work that puts blobs now and names them in a record later holds `using()`; `gc` refuses meanwhile.
+- A record names its blobs by its fields called `digest`, at any depth.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from dsvm.errors import DsvmError
+
+CHUNK = 1024 * 1024
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+class StoreFull(DsvmError):
+    """The file system of the store has no room for what is to be kept."""
+
+
+class StoreBusy(DsvmError):
+    """Another process uses the store, so nothing may be removed now."""
+
+
+class MissingBlob(DsvmError):
+    """No file of that digest is in the store."""
+
+
+class DamagedBlob(DsvmError):
+    """The content of a file is not what its digest says."""
+
+
+class Writer:
+    """Takes bytes, hashing them; made by `Store.writer`. `digest` is that of all bytes so far."""
+
+    def __init__(self, store: Store, file: FileIO, needed: int | None) -> None:
+        self.size = 0
+        self._store = store
+        self._file = file
+        self._needed = needed
+        self._hash = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        """Append. A block of zeros becomes a hole. Raises `StoreFull`."""
+        try:
+            if data.count(0) == len(data):
+                self._file.seek(len(data), os.SEEK_CUR)
+            else:
+                _write_all(self._file, data)
+        except OSError as fault:
+            self._file.truncate(0)  # so that its share counts as free in the message
+            raise self._store._fault(fault, self._needed or self.size + len(data)) from fault
+        self._hash.update(data)
+        self.size += len(data)
+
+    def restart(self) -> None:
+        """Forget all bytes so far."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+
+class Store:
+    """The files below one folder. Opening it creates what is missing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in ("blobs", "partial", "layers", "images"):
+            try:
+                (root / name).mkdir(parents=True, exist_ok=True)
+            except OSError as fault:
+                raise self._fault(fault, 0) from fault
+
+    # -- blobs ---------------------------------------------------------------------------------
+
+    def path(self, digest: str) -> Path:
+        """Where the blob lies, or would lie."""
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError(f"not a sha256 in hexadecimal: {digest!r}")
+        return self.root / "blobs" / digest[:2] / digest
+
+    def has(self, digest: str, size: int | None = None) -> bool:
+        """Is the blob here, and (when `size` in bytes is given) not short or long?"""
+        try:
+            found = self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return False
+        return size is None or found == size
+
+    def get(self, digest: str) -> Path:
+        """The blob's read-only file. Raises `MissingBlob`."""
+        path = self.path(digest)
+        if not path.is_file():
+            raise MissingBlob(
+                f"{digest[:16]}… is not in the store",
+                cause=f"{path} does not exist",
+                remedy="`dsvm build` fetches or builds again what is missing",
+            )
+        return path
+
+    def put(self, data: bytes) -> str:
+        """Keep `data`; return its digest. Raises `StoreFull`."""
+        with self.writer(size=len(data)) as writer:
+            writer.write(data)
+        return writer.digest
+
+    def put_file(self, path: Path, *, expect: str | None = None, move: bool = False) -> str:
+        """Keep the content of the file; return its digest.
+
+        With `move` the file itself becomes the blob where it lies on the store's file system, and
+        is gone afterwards in any case. Raises `DamagedBlob` when `expect` is another digest, and
+        `StoreFull`.
+        """
+        if move and path.stat().st_dev == self.root.stat().st_dev:
+            digest = file_digest(path)
+            _expected(digest, expect, str(path))
+            self._publish(path, digest)
+            return digest
+        with path.open("rb") as source, self.writer(expect, path.stat().st_size) as writer:
+            while chunk := source.read(CHUNK):
+                writer.write(chunk)
+        if move:
+            path.unlink()
+        return writer.digest
+
+    @contextmanager
+    def writer(self, expect: str | None = None, size: int | None = None) -> Iterator[Writer]:
+        """Stream a blob in; it is in the store once the block ends without an exception.
+
+        `expect` is the digest it must have (else `DamagedBlob`), `size` how many bytes are to
+        come, if known: too many for the disk raise `StoreFull` before the first is written.
+        """
+        with self._partial() as (path, file):
+            if size is not None and size > self.free_bytes():
+                raise self._full(size)
+            writer = Writer(self, file, size)
+            yield writer
+            try:
+                file.truncate(writer.size)
+            except OSError as fault:
+                raise self._fault(fault, size or writer.size) from fault
+            _expected(writer.digest, expect, "what was written")
+            self._publish(path, writer.digest)
+
+    def verify(self, digest: str) -> None:
+        """Hash the blob anew. Raises `MissingBlob`, or `DamagedBlob` with its name."""
+        path = self.get(digest)
+        _expected(file_digest(path), digest, str(path))
+
+    def discard(self, digest: str) -> None:
+        """Remove one blob, such as a damaged one; it is fetched or built again when needed."""
+        self.path(digest).unlink(missing_ok=True)
+
+    # -- records -------------------------------------------------------------------------------
+
+    def layer(self, key: str, model: type[Record]) -> Record | None:
+        """The layer recorded under that key, if it and its blobs are here and it can be read."""
+        return self._record("layers", key, model)
+
+    def record_layer(self, key: str, record: BaseModel) -> None:
+        """Keep the record. Its blobs must be in the store (`MissingBlob`)."""
+        self._keep_record("layers", key, record)
+
+    def image(self, image_id: str, model: type[Record]) -> Record | None:
+        """The image recorded under that id, if it and its blobs are here and it can be read."""
+        return self._record("images", image_id, model)
+
+    def record_image(self, image_id: str, record: BaseModel) -> None:
+        """Keep the record. Its blobs must be in the store (`MissingBlob`)."""
+        self._keep_record("images", image_id, record)
+
+    def records(self, kind: str) -> list[str]:
+        """Keys of all `layers` or `images`, sorted."""
+        return sorted(path.stem for path in (self.root / kind).glob("*.json"))
+
+    def _record(self, kind: str, key: str, model: type[Record]) -> Record | None:
+        path = self._record_path(kind, key)
+        try:
+            text = path.read_text("utf-8")
+            record = model.model_validate_json(text)
+        except (FileNotFoundError, ValueError):  # none, or another version of dsvm wrote it
+            return None
+        return record if all(self.has(digest) for digest in _digests(json.loads(text))) else None
+
+    def _keep_record(self, kind: str, key: str, record: BaseModel) -> None:
+        text = record.model_dump_json(indent=1)
+        for digest in _digests(json.loads(text)):
+            _sync(self.get(digest))
+        with self._partial() as (path, file):
+            try:
+                _write_all(file, text.encode())
+                os.fsync(file.fileno())
+            except OSError as fault:
+                raise self._fault(fault, len(text)) from fault
+            path.replace(self._record_path(kind, key))
+
+    def _record_path(self, kind: str, key: str) -> Path:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", key) or key.startswith("."):
+            raise ValueError(f"not a key of a record: {key!r}")
+        return self.root / kind / f"{key}.json"
+
+    # -- keeping and removing ------------------------------------------------------------------
+
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        """Nothing is removed by `gc` meanwhile. Waits for a gc that is running."""
+        with (self.root / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+
+    def gc(self, keep: Iterable[str], *, dry_run: bool = False) -> int:
+        """Remove all but `keep`; return how many bytes that frees (or would, with `dry_run`).
+
+        `keep` holds digests of blobs, keys of layers and ids of images; the blobs that a kept
+        record names are kept too. Raises `StoreBusy` while another process holds `using()`.
+        """
+        with (self.root / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreBusy(
+                    "the store is in use",
+                    cause="another dsvm is building or fetching",
+                    remedy="run `dsvm gc` when it has ended",
+                ) from None
+            return sum(_remove(path, dry_run) for path in self._garbage(set(keep)))
+
+    def _garbage(self, keep: set[str]) -> list[Path]:
+        garbage = [path for path in self.root.glob("partial/*.partial") if _abandoned(path)]
+        for kind in ("layers", "images"):
+            for record in self.root.glob(f"{kind}/*.json"):
+                if record.stem in keep:
+                    keep |= _digests(_json(record))
+                else:
+                    garbage.append(record)
+        return garbage + [path for path in self.root.glob("blobs/*/*") if path.name not in keep]
+
+    # -- the file system -----------------------------------------------------------------------
+
+    def free_bytes(self) -> int:
+        """Room for this user on the store's file system, in bytes."""
+        room = os.statvfs(self.root)
+        return room.f_bavail * room.f_frsize
+
+    @contextmanager
+    def _partial(self) -> Iterator[tuple[Path, FileIO]]:
+        """A new file of ours in `partial/`, flocked; removed at the end if it still is there."""
+        while True:
+            path = self.root / "partial" / f"{secrets.token_hex(8)}.partial"
+            try:
+                file = FileIO(path, "x")
+            except OSError as fault:
+                raise self._fault(fault, 0) from fault
+            with file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if os.fstat(file.fileno()).st_nlink == 0:
+                    continue  # a gc came between open and flock
+                try:
+                    yield path, file
+                finally:
+                    path.unlink(missing_ok=True)
+                return
+
+    def _publish(self, path: Path, digest: str) -> None:
+        target = self.path(digest)
+        with self.using():
+            if self.has(digest, path.stat().st_size):
+                path.unlink()
+                return
+            try:
+                target.parent.mkdir(exist_ok=True)
+                path.chmod(0o444)
+                path.replace(target)
+            except OSError as fault:
+                raise self._fault(fault, path.stat().st_size) from fault
+
+    def _fault(self, fault: OSError, needed: int) -> DsvmError:
+        if fault.errno in _FULL:
+            return self._full(needed)
+        return DsvmError(
+            f"the store {self.root} cannot be written",
+            cause=fault.strerror,
+            remedy="give dsvm a folder it may write to: DSVM_HOME=/path dsvm ...",
+        )
+
+    def _full(self, needed: int) -> StoreFull:
+        free = binary_size(self.free_bytes())
+        return StoreFull(
+            f"no room in the store {self.root}",
+            cause=f"disk full: {binary_size(needed)} needed, {free} free in the store",
+            remedy="`dsvm gc` removes what no machine uses; DSVM_HOME moves the store",
+        )
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 (hex) of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def binary_size(count: float) -> str:
+    """Bytes as a person reads them: `700 B`, `8.0 MiB`, `1.2 GiB`."""
+    units = ("KiB", "MiB", "GiB", "TiB")
+    if count < 1024:
+        return f"{count:.0f} B"
+    for unit in units:
+        count /= 1024
+        if count < 1023.95 or unit == units[-1]:
+            break
+    return f"{count:.1f} {unit}"
+
+
+def _expected(digest: str, expect: str | None, what: str) -> None:
+    if expect is not None and digest != expect:
+        raise DamagedBlob(
+            f"{expect[:16]}… is damaged",
+            cause=f"{what} has the sha256 {digest}, not {expect}",
+            remedy="remove it; it is fetched or built again when it is needed",
+        )
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError:
+        return None
+
+
+def _digests(record: object) -> set[str]:
+    """Every sha256 under a key `digest`, at any depth."""
+    if isinstance(record, list):
+        return set().union(*map(_digests, record))
+    if not isinstance(record, dict):
+        return set()
+    found = set().union(*map(_digests, record.values()))
+    digest = record.get("digest")
+    return found | {digest} if isinstance(digest, str) and _DIGEST.fullmatch(digest) else found
+
+
+def _abandoned(partial: Path) -> bool:
+    """Its writer is dead: nobody holds the flock."""
+    try:
+        with partial.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    return True
+
+
+def _remove(path: Path, dry_run: bool) -> int:
+    """Bytes of disk the file takes; the file is gone afterwards unless `dry_run`."""
+    freed = path.stat().st_blocks * 512
+    if not dry_run:
+        path.unlink()
+    return freed
