@@ -1,0 +1,146 @@
+"""What a changed definition asks of a machine that exists: a pure comparison, old with new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dsvm.definition.model import Definition
+from dsvm.engines.base import Size
+from dsvm.errors import DsvmError
+from dsvm.lock.model import Lock, LockedEnvironment, OsPackage
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A definition with its lock: what a machine is or shall be. `tools` maps each tool to the
+    OS packages it asks for and the environment it lives in (or None)."""
+
+    definition: Definition
+    lock: Lock
+    size: Size
+    tools: dict[str, tuple[tuple[str, ...], str | None]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What has to be done, and what of it a person is told.
+
+    `environments` are those added or swapped, `dropped` those gone. `install` are OS packages at
+    locked versions, `remove` names. `restart` says why the machine must be started anew (empty:
+    it need not). `prove` names the tools whose checks have to run again.
+    """
+
+    environments: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    install: tuple[OsPackage, ...] = ()
+    remove: tuple[str, ...] = ()
+    users: bool = False
+    files: bool = False
+    network: bool = False
+    restart: tuple[str, ...] = ()
+    prove: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+def plan_change(old: Wish, new: Wish) -> Change:
+    """Compare; touches nothing. Raises `DsvmError` for what cannot be changed in place."""
+    _refuse(old, new)
+    environments, dropped = _environments(old.lock, new.lock)
+    install, remove = _packages(old.lock, new.lock)
+    changed_files = old.definition.files != new.definition.files
+    users = old.definition.users != new.definition.users
+    network = old.definition.network != new.definition.network
+    restart = tuple(_restarts(old, new))
+    change = Change(
+        environments=environments,
+        dropped=dropped,
+        install=install,
+        remove=remove,
+        users=users,
+        files=changed_files,
+        network=network,
+        restart=restart,
+        prove=_touched(old, new, {*environments, *dropped}, install, remove),
+    )
+    return Change(**{**vars(change), "said": tuple(_said(change, old.lock))})
+
+
+def _refuse(old: Wish, new: Wish) -> None:
+    if old.lock.base != new.lock.base:
+        name = new.definition.name
+        raise DsvmError(
+            f"machine `{name}` runs {old.lock.base}, the definition now says {new.lock.base}",
+            cause="the operating system of a machine cannot be swapped below its files",
+            remedy=f"give the definition another `name` for a second machine, or copy what you "
+            f"need out, `dsvm rm {name}` and `dsvm up` again",
+        )
+
+
+def _environments(old: Lock, new: Lock) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    before, after = _by_environment(old), _by_environment(new)
+    swapped = tuple(name for name in sorted(after) if after[name] != before.get(name))
+    return swapped, tuple(sorted(set(before) - set(after)))
+
+
+def _by_environment(lock: Lock) -> dict[str, list[LockedEnvironment]]:
+    found: dict[str, list[LockedEnvironment]] = {}
+    for environment in lock.environments:
+        found.setdefault(environment.name, []).append(environment)
+    return found
+
+
+def _packages(old: Lock, new: Lock) -> tuple[tuple[OsPackage, ...], tuple[str, ...]]:
+    before = {package.name: package.version for package in old.os.packages}
+    after = {package.name for package in new.os.packages}
+    install = tuple(
+        package for package in new.os.packages if before.get(package.name) != package.version
+    )
+    return install, tuple(sorted(set(before) - after))
+
+
+def _restarts(old: Wish, new: Wish) -> Iterable[str]:
+    if old.definition.mounts != new.definition.mounts:
+        yield "the mounts changed"
+    if old.size != new.size:
+        yield "the size changed"
+
+
+def _touched(
+    old: Wish,
+    new: Wish,
+    environments: set[str],
+    install: tuple[OsPackage, ...],
+    remove: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Tools whose environment or own packages changed; all of them once a package that was
+    there is another one, for anything may stand on it."""
+    known = {package.name for package in old.lock.os.packages}
+    if remove or old.size.accelerator != new.size.accelerator:
+        return tuple(new.tools)
+    if any(package.name in known for package in install):
+        return tuple(new.tools)
+    added = {package.name for package in install}
+    return tuple(
+        name
+        for name, (packages, environment) in new.tools.items()
+        if name not in old.tools or environment in environments or added & set(packages)
+    )
+
+
+def _said(change: Change, old: Lock) -> Iterable[str]:
+    before = {environment.name for environment in old.environments}
+    versions = {package.name: package.version for package in old.os.packages}
+    for name in change.environments:
+        yield f"environment {name} {'swapped' if name in before else 'added'}"
+    for name in change.dropped:
+        yield f"environment {name} taken away"
+    for package in change.install:
+        was = versions.get(package.name)
+        shown = f"{was} → {package.version}" if was else f"{package.version} added"
+        yield f"package {package.name} {shown}"
+    for name in change.remove:
+        yield f"package {name} {versions[name]} removed"
+    for done, what in ((change.users, "users"), (change.network, "network")):
+        if done:
+            yield f"{what} changed"
