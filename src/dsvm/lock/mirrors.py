@@ -1,0 +1,92 @@
+"""Which mirror serves an archive: `[sources]`, else the host's apt, else mmdebstrap's default.
+
+dsvm names no mirror itself, and what it finds here never enters the lock: a locked file is named
+by its archive and suite and its path below the mirror.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from dsvm.catalog.model import Archive, Base
+from dsvm.errors import DsvmError
+from dsvm.programs import ProgramFailed, run
+
+_INDEX = re.compile(r"'(?P<mirror>[^']+?)/*/dists/[^']*/InRelease'")
+_DEB_LINE = re.compile(r"^deb (?:\[[^]]*\] )?(\S+) ", re.MULTILINE)
+
+
+def mirrors(base: Base, sources: Mapping[str, str]) -> dict[str, str]:
+    """The address of each archive of the base, without a slash at its end.
+
+    Raises `DsvmError` when none is known.
+    """
+    return {archive.name: _mirror(archive, base, sources) for archive in base.archives}
+
+
+def without_credentials(url: str) -> str:
+    """The address without user and password: what may be shown and compared."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _mirror(archive: Archive, base: Base, sources: Mapping[str, str]) -> str:
+    named = sources.get(archive.name)
+    if named:
+        return named.rstrip("/")
+    for mirror in (*_of_host(), *_of_mmdebstrap(base.suite)):
+        if urlsplit(mirror).path.rstrip("/").rpartition("/")[2] == archive.like:
+            return mirror
+    raise DsvmError(
+        f"no mirror of the archive `{archive.name}` is known",
+        cause="neither apt nor mmdebstrap on this host names one",
+        remedy=f"name one in dsvm.toml: [sources] {archive.name} = "
+        f'"http://<mirror>/{archive.like}"',
+    )
+
+
+@cache
+def _of_host() -> tuple[str, ...]:
+    """Mirrors in the host's apt configuration, whatever format its files have."""
+    try:
+        listed = run(["apt-get", "--print-uris", "update"], check=False, timeout_s=60).stdout
+    except ProgramFailed:
+        return ()  # no apt here
+    return tuple(_usable(match["mirror"] for match in _INDEX.finditer(listed)))
+
+
+@cache
+def _of_mmdebstrap(suite: str) -> tuple[str, ...]:
+    """What mmdebstrap itself would use for the suite: its setup hook shows it, then stops it."""
+    hook = 'cat "$1"/etc/apt/sources.list && exit 1'
+    mode = "root" if os.geteuid() == 0 else "unshare"
+    argv = ["mmdebstrap", f"--mode={mode}", "--variant=custom", "--format=null"]
+    try:
+        shown = run([*argv, f"--setup-hook={hook}", suite, "/dev/null"], check=False, timeout_s=60)
+    except ProgramFailed:
+        return ()
+    return tuple(_usable(_DEB_LINE.findall(shown.stdout + shown.stderr)))
+
+
+def _usable(found: Iterable[str]) -> Iterable[str]:
+    for mirror in found:
+        if mirror.startswith("mirror+file:"):
+            yield from _listed_in(Path(mirror.removeprefix("mirror+file:")))
+        elif mirror.startswith(("http://", "https://", "file:")):
+            yield mirror.rstrip("/")
+
+
+def _listed_in(file: Path) -> Iterable[str]:
+    """Addresses of a mirror list (apt-transport-mirror(1)): one a line, best first."""
+    try:
+        lines = Path("/" + str(file).lstrip("/")).read_text("utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        if line.strip() and not line.startswith("#"):
+            yield line.split()[0].rstrip("/")
