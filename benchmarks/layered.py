@@ -3,7 +3,7 @@
 Usage: python benchmarks/layered.py [MACHINE] [--rounds 10]
 
 The plain venv is a copy of the same environment on the machine's own disk (no EROFS, no overlay),
-so both run the same bytes with the same interpreter. Warm rounds alternate which goes first; the cold
+so both run the same bytes with the same interpreter. Warm rounds alternate which goes first; cold
 figures, with the page cache dropped on the host, are printed beside them.
 """
 
