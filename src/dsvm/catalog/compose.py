@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from dsvm.catalog.model import App, Base, Kernel, PythonSource, Tool
-from dsvm.definition.model import Variant
+from dsvm.catalog.environments import EnvironmentPlan, plan_environments
+from dsvm.catalog.host import host_variants
+from dsvm.catalog.load import Catalog, hint_for, load_catalog
+from dsvm.catalog.model import App, Base, Kernel, Tool
+from dsvm.definition.checks import host_path
+from dsvm.definition.faults import shown
+from dsvm.definition.model import Definition, Variant
+from dsvm.definition.positions import Place
+from dsvm.definition.read import Draft, draft
+from dsvm.errors import DsvmError, ErrorGroup
 
+__all__ = ["Composition", "EnvironmentPlan", "compose"]
 
-@dataclass(frozen=True)
-class EnvironmentPlan:
-    """One environment: what it must hold, for each variant, and where that may come from."""
-
-    name: str
-    python: str | None
-    requirements: dict[Variant, tuple[str, ...]]
-    sources: tuple[PythonSource, ...]
-    tools: tuple[str, ...]
-    kernel: bool
-    own: bool
+# Sources every definition may override, whatever its tools; a base adds its archives.
+COMMON_SOURCES = ("pypi", "find-links", "npm", "snapshot")
 
 
 @dataclass(frozen=True)
 class Composition:
+    """`sources` overrides the host's own; `folder` is where dsvm.toml lies."""
+
     base: Base
     tools: tuple[Tool, ...]
     packages: tuple[str, ...]
     environments: tuple[EnvironmentPlan, ...]
     variants: tuple[Variant, ...]
     sources: dict[str, str]
+    folder: Path
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
@@ -37,3 +42,147 @@ class Composition:
     @property
     def apps(self) -> tuple[App, ...]:
         return tuple(app for tool in self.tools for app in tool.apps)
+
+
+def compose(path: Path) -> tuple[Definition, Composition]:
+    """Read the definition at `path` and put together what it asks for.
+
+    Raises `ErrorGroup` with all mistakes of the definition and of the tool folders it names.
+    """
+    found = draft(path)
+    catalog = _catalog(found)
+    definition = found.definition
+    base = _base(found, catalog)
+    tools = _tools(found, catalog)
+    variants = tuple(definition.accelerator.variants or host_variants(definition.size.accelerator))
+    environments = plan_environments(found, tools, variants, base, catalog.pythons(base))
+    _sources(found, base, tools)
+    _names(found, tools)
+    found.faults.raise_if_any()
+    return definition, Composition(
+        base=base,
+        tools=tools,
+        packages=_packages(base, tools, definition),
+        environments=environments,
+        variants=variants,
+        sources=dict(definition.sources),
+        folder=found.folder,
+    )
+
+
+def _catalog(found: Draft) -> Catalog:
+    """The catalog with the definition's own tools, or without them if these have mistakes."""
+    texts = found.definition.catalog.paths
+    paths = [
+        host_path(text, found.folder).resolve()
+        for number, text in enumerate(texts)
+        if not found.faults.known(found.source, ("catalog", "paths", number))
+    ]
+    try:
+        return load_catalog(paths)
+    except ErrorGroup as wrong:
+        for number, error in enumerate(wrong.errors):
+            found.faults.add_error("the catalog", (number,), error)
+        if not paths:
+            found.faults.raise_if_any()
+        return load_catalog()
+
+
+def _bad(found: Draft, place: Place, what: str, remedy: str, cause: str | None = None) -> None:
+    if not found.faults.known(found.source, place):
+        found.faults.add(found.source, place, what, cause=cause, remedy=remedy)
+
+
+def _base(found: Draft, catalog: Catalog) -> Base:
+    """The base; if it is unknown any other, to go on checking."""
+    name = found.definition.base
+    if name not in catalog.bases:
+        what = f"unknown base `{shown(name, 60)}`"
+        _bad(found, ("base",), what, hint_for("base", name, catalog.bases))
+        return next(iter(catalog.bases.values()))
+    return catalog.bases[name]
+
+
+def _tools(found: Draft, catalog: Catalog) -> tuple[Tool, ...]:
+    """The tools of the profile, then those named, each after the ones it requires."""
+    wanted: dict[str, Tool] = {}
+    for name in _profile(found, catalog):
+        _want(catalog, name, wanted)
+    for number, name in enumerate(found.definition.tools):
+        if name in catalog.tools:
+            _want(catalog, name, wanted)
+        else:
+            what = f"unknown tool `{shown(name, 60)}`"
+            _bad(found, ("tools", number), what, hint_for("tool", name, catalog.tools))
+    return tuple(wanted.values())
+
+
+def _profile(found: Draft, catalog: Catalog) -> Sequence[str]:
+    name = found.definition.profile
+    if not name:
+        return ()
+    if name not in catalog.profiles:
+        what = f"unknown profile `{shown(name, 60)}`"
+        _bad(found, ("profile",), what, hint_for("profile", name, catalog.profiles))
+        return ()
+    return catalog.profiles[name].tools
+
+
+def _want(
+    catalog: Catalog, name: str, wanted: dict[str, Tool], above: tuple[str, ...] = ()
+) -> None:
+    if name in wanted or name in above:
+        return
+    for needed in catalog.tools[name].requires:
+        _want(catalog, needed, wanted, (*above, name))
+    wanted[name] = catalog.tools[name]
+
+
+def _packages(base: Base, tools: Sequence[Tool], definition: Definition) -> tuple[str, ...]:
+    lists = [base.packages, [base.kernel], base.python_packages]
+    lists += [tool.apt for tool in tools]
+    lists += [definition.packages]
+    return tuple(dict.fromkeys(name for names in lists for name in names))
+
+
+def _sources(found: Draft, base: Base, tools: Sequence[Tool]) -> None:
+    archives = [archive.name for archive in base.archives]
+    of_tools = [s.name for t in tools if t.environment for s in t.environment.sources]
+    known = list(dict.fromkeys([*COMMON_SOURCES, *archives, *of_tools]))
+    for name, value in found.definition.sources.items():
+        if name not in known:
+            what = f"unknown source `{shown(name, 60)}`"
+            _bad(found, ("sources", name), what, hint_for("source", name, known))
+        elif not _is_address(value, local=name == "find-links"):
+            what = f"source `{name}` is no address"
+            _bad(found, ("sources", name), what, 'write it like "https://mirror.lab/simple"')
+
+
+def _is_address(text: str, local: bool) -> bool:
+    if not text.isprintable() or any(c in text for c in " \"'<>"):
+        return False
+    scheme, found, rest = text.partition("://")
+    if found:
+        return scheme in ("http", "https", "file") and bool(rest.strip("/"))
+    return local and text.startswith(("/", "~/", "./"))
+
+
+def _names(found: Draft, tools: Sequence[Tool]) -> None:
+    """What two tools cannot both have, and own environments cannot be called."""
+    apps: dict[object, str] = {}
+    for tool in tools:
+        claims = [("app", app.name) for app in tool.apps]
+        claims += [("port", str(app.port)) for app in tool.apps]
+        claims += [("kernel", kernel.name) for kernel in tool.kernels]
+        claims += [("service", service.name) for service in tool.services]
+        for kind, name in claims:
+            other = apps.setdefault((kind, name), tool.name)
+            if other != tool.name:
+                what = f"`{other}` and `{tool.name}` both have the {kind} `{name}`"
+                error = DsvmError(what, remedy="leave one of the two tools out")
+                found.faults.add_error("the catalog", (kind, name), error)
+    kernels = {kernel.name: tool.name for tool in tools for kernel in tool.kernels}
+    for name in found.definition.environments:
+        if name in kernels:
+            what = f"environment `{name}` has the name of a kernel of the tool `{kernels[name]}`"
+            _bad(found, ("environments", name), what, "choose another name for it")

@@ -30,7 +30,7 @@ class PythonSource(Strict):
     has: `find-links` (only taken when it holds the package) or `index` (the default index).
     `packages` are the ones this source must have, else the next source is tried; the other
     packages always come from the host's index. `python` runs the environment on another
-    interpreter than the machine's own.
+    interpreter than the machine's own. `variants` are the builds it has.
     """
 
     name: str
@@ -38,6 +38,7 @@ class PythonSource(Strict):
     host: Literal["find-links", "index"] | None = None
     packages: list[str] = Field(default_factory=list)
     python: str | None = None
+    variants: list[Variant] = Field(default_factory=lambda: ["cpu"])
 
 
 class EnvironmentNeed(Strict):
@@ -156,6 +157,13 @@ class Tool(Strict):
             ("artifact", self.artifact),
         )
         return [name for name, need in have if need]
+
+
+class Profile(Strict):
+    """A named set of tools: a table of `profiles.toml`."""
+
+    title: str
+    tools: list[str]
 
 
 class Archive(Strict):

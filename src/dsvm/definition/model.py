@@ -1,4 +1,8 @@
-"""What a person writes in `dsvm.toml`, as checked data. The words are those of the design."""
+"""What a person writes in `dsvm.toml`, as checked data. The words are those of the design.
+
+Descriptions and examples also make the JSON Schema, `docs/reference/definition.md` and the
+remedies of errors.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Accelerator = Literal["auto", "cpu", "nvidia"]
 Variant = Literal["cpu", "nvidia"]
 
@@ -16,82 +21,152 @@ class Strict(BaseModel):
 
 
 class EnvironmentDefinition(Strict):
-    """An environment of one's own; becomes a Jupyter kernel."""
+    """A Python environment of one's own. It becomes a Jupyter kernel of the same name."""
 
     python: str | None = Field(
         default=None,
         pattern=r"^3\.\d{1,2}$",
-        description="Python's version, `3.13`; default: the machine's own.",
+        description="Python's version; default: the machine's own.",
+        examples=["3.13"],
     )
-    requirements: list[str] = Field(
-        default_factory=list, description="Packages as pip writes them: `polars`, `lightgbm>=4`."
+    requirements: list[str] | None = Field(
+        default=None,
+        description="Packages as pip writes them. Either this or `file`.",
+        examples=[["polars", "lightgbm>=4"]],
     )
     file: str | None = Field(
         default=None,
-        description="`requirements.txt`, `pyproject.toml` or `environment.yml`, beside dsvm.toml.",
+        description="`requirements.txt`, `pyproject.toml` or `environment.yml`, relative to the "
+        "folder of dsvm.toml. Either this or `requirements`.",
+        examples=["requirements.txt"],
     )
 
 
 class SizeDefinition(Strict):
     """How large the machine is. Default: half of the host; the disk grows as it is used."""
 
-    cpus: int | None = Field(default=None, ge=1, description="Number of CPUs.")
-    memory: str | None = Field(default=None, description="Memory, `4G` (binary units).")
-    disk: str | None = Field(default=None, description="Upper limit of the disk, `40G`.")
-    accelerator: Accelerator = Field(default="auto", description="`auto`, `cpu` or `nvidia`.")
+    cpus: int | None = Field(
+        default=None, ge=1, le=4096, description="Number of CPUs.", examples=[2]
+    )
+    memory: str | None = Field(
+        default=None, description="Memory, in binary units: `512M`, `4G`.", examples=["4G"]
+    )
+    disk: str | None = Field(
+        default=None,
+        description="How far the disk may grow; default `40G`.",
+        examples=["40G"],
+    )
+    accelerator: Accelerator = Field(
+        default="auto",
+        description="Which accelerator the machine gets: `auto` takes what the host has.",
+        examples=["auto"],
+    )
 
 
 class UserDefinition(Strict):
     """A person besides the owner: an SSH login, an own home, no sudo."""
 
-    keys: list[str] = Field(min_length=1, description="Public SSH keys, `ssh-ed25519 ...`.")
+    keys: list[str] = Field(
+        min_length=1,
+        description="Public SSH keys, each the one line of a `.pub` file.",
+        examples=[["ssh-ed25519 AAAA... ada@laptop"]],
+    )
 
 
 class NetworkDefinition(Strict):
+    """How the machine reaches the world: always as the host does."""
+
     inherit: bool = Field(
         default=True,
         description="Give the machine the host's added certificates, proxies and package sources.",
+        examples=[True],
     )
 
 
 class AcceleratorDefinition(Strict):
+    """What the image is made for."""
+
     variants: list[Variant] | None = Field(
         default=None,
+        min_length=1,
         description="Builds of the environments the image carries; default: what the host has.",
+        examples=[["cpu", "nvidia"]],
     )
 
 
 class CatalogDefinition(Strict):
+    """Tools of your own."""
+
     paths: list[str] = Field(
-        default_factory=list, description="Folders that hold tool folders of your own."
+        default_factory=list,
+        description="Folders that hold tool folders, relative to the folder of dsvm.toml.",
+        examples=[["./our-tools"]],
     )
 
 
 class Definition(Strict):
     """The whole of `dsvm.toml`."""
 
-    name: Name = Field(description="The machine's name: lower case letters, digits, hyphens.")
-    base: str = Field(
-        default="debian-13", description="Operating system: `debian-13` or `debian-12`."
+    name: Name = Field(
+        description="The machine's name: lower case letters, digits and hyphens, at most 32.",
+        examples=["lab"],
     )
-    profile: str | None = Field(default="starter", description="A named set of tools.")
+    base: str = Field(
+        default="debian-13",
+        description="The operating system: `debian-13` or `debian-12`.",
+        examples=["debian-13"],
+    )
+    profile: str | None = Field(
+        default="starter",
+        description='A named set of tools; `""` for none. `dsvm tools` shows them.',
+        examples=["starter"],
+    )
     tools: list[str] = Field(
-        default_factory=list, description="Tools on top of the profile; `dsvm tools` lists them."
+        default_factory=list,
+        description="Tools on top of the profile; `dsvm tools` lists them.",
+        examples=[["pytorch"]],
     )
     packages: list[str] = Field(
-        default_factory=list, description="Packages of the operating system."
+        default_factory=list,
+        description="Packages of the operating system.",
+        examples=[["ffmpeg"]],
     )
-    environments: dict[Name, EnvironmentDefinition] = Field(default_factory=dict)
-    size: SizeDefinition = Field(default_factory=lambda: SizeDefinition())
-    users: dict[Name, UserDefinition] = Field(default_factory=dict)
-    files: dict[str, str] = Field(default_factory=dict, description="Copied in: target = source.")
+    environments: dict[Name, EnvironmentDefinition] = Field(
+        default_factory=dict,
+        description="Python environments of your own; each becomes a Jupyter kernel.",
+    )
+    size: SizeDefinition = Field(
+        default_factory=lambda: SizeDefinition(),
+        description="How large the machine is; default: half of the host.",
+    )
+    users: dict[Name, UserDefinition] = Field(
+        default_factory=dict,
+        description="People besides the owner: an SSH login and an own home, no sudo.",
+    )
+    files: dict[str, str] = Field(
+        default_factory=dict,
+        description="Copied in: target inside = source, relative to the folder of dsvm.toml.",
+        examples=[{"~/notebooks": "notebooks/"}],
+    )
     mounts: dict[str, str] = Field(
-        default_factory=dict, description='Kept on the host, seen inside; ":ro" protects.'
+        default_factory=dict,
+        description='Folders kept on the host and seen inside; ":ro" at the end protects them.',
+        examples=[{"~/data": "/srv/data:ro"}],
     )
-    network: NetworkDefinition = Field(default_factory=lambda: NetworkDefinition())
-    accelerator: AcceleratorDefinition = Field(default_factory=lambda: AcceleratorDefinition())
+    network: NetworkDefinition = Field(
+        default_factory=lambda: NetworkDefinition(),
+        description="What the machine's network takes from the host.",
+    )
+    accelerator: AcceleratorDefinition = Field(
+        default_factory=lambda: AcceleratorDefinition(),
+        description="Which accelerators the image is built for.",
+    )
     sources: dict[str, str] = Field(
         default_factory=dict,
-        description='Package sources, `pypi = "https://..."`; default: the host\'s own.',
+        description="Where packages come from; default: what the host itself is configured for.",
+        examples=[{"pypi": "https://mirror.lab/simple"}],
     )
-    catalog: CatalogDefinition = Field(default_factory=lambda: CatalogDefinition())
+    catalog: CatalogDefinition = Field(
+        default_factory=lambda: CatalogDefinition(),
+        description="Where tools of your own are found.",
+    )

@@ -1,0 +1,109 @@
+"""What `tool.toml`'s model cannot say: its files exist, its names are known, a check is real."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dsvm.catalog.model import Tool
+from dsvm.definition.faults import Faults, SourceText, nearest, shown
+from dsvm.definition.model import NAME_PATTERN
+from dsvm.definition.positions import Place
+from dsvm.definition.requirements import requirement
+from dsvm.errors import DsvmError
+
+CHECK_KINDS = (".py", ".R", ".sh")
+
+
+@dataclass(frozen=True)
+class ToolChecker:
+    """Checks one tool against its folder and the other tools."""
+
+    tool: Tool
+    source: SourceText
+    faults: Faults
+
+    def check(self, tools: dict[str, Tool]) -> None:
+        self._checks(tools)
+        self._breaks()
+        self._services()
+        self._requires(tools)
+        self._environment()
+        self._unique()
+
+    def _bad(self, place: Place, what: str, remedy: str, cause: str | None = None) -> None:
+        self.faults.add(self.source, place, what, cause=cause, remedy=remedy)
+
+    def _checks(self, tools: dict[str, Tool]) -> None:
+        environments = {t.environment.name for t in tools.values() if t.environment}
+        for number, check in enumerate(self.tool.checks):
+            place: Place = ("check", number, "run")
+            file = self.tool.folder / check.run
+            if "/" in check.run or not file.is_file():
+                what = f"the check `{shown(check.run, 60)}` does not exist"
+                self._bad(place, what, f"write it: {self.tool.folder}/{shown(check.run, 60)}")
+            elif file.suffix not in CHECK_KINDS:
+                what = f"nothing runs the check `{shown(check.run, 60)}`"
+                self._bad(place, what, f"it must end in one of {', '.join(CHECK_KINDS)}")
+            if check.environment and check.environment not in environments:
+                near = nearest(check.environment, environments)
+                what = f"unknown environment `{shown(check.environment, 60)}`"
+                self._bad(
+                    ("check", number, "environment"),
+                    what,
+                    f"did you mean `{near}`?" if near else "name the environment of a tool",
+                )
+
+    def _breaks(self) -> None:
+        for number, broken in enumerate(self.tool.breaks):
+            for key in ("run", "undo", "expect"):
+                if not getattr(broken, key).strip():
+                    what = f"`{key}` of the break `{shown(broken.name, 60)}` is empty"
+                    self._bad(("break", number, key), what, "say what breaks, and what is expected")
+
+    def _services(self) -> None:
+        for number, service in enumerate(self.tool.services):
+            file = self.tool.folder / "files" / f"{service.name}.service"
+            if not file.is_file():
+                what = f"the service `{shown(service.name, 60)}` has no unit"
+                self._bad(("service", number, "name"), what, f"write it: {shown(str(file))}")
+
+    def _requires(self, tools: dict[str, Tool]) -> None:
+        for number, name in enumerate(self.tool.requires):
+            if name not in tools:
+                near = nearest(name, tools)
+                hint = f"did you mean `{near}`?" if near else "add its folder to the catalog"
+                self._bad(("requires", number), f"unknown tool `{shown(name, 60)}`", hint)
+
+    def _environment(self) -> None:
+        need = self.tool.environment
+        if need is None:
+            return
+        if not re.fullmatch(NAME_PATTERN, need.name):
+            what = f"`{shown(need.name, 60)}` is no name of an environment"
+            self._bad(("environment", "name"), what, "lower case letters, digits and hyphens only")
+        if "cpu" not in need.variants:
+            remedy = 'add `variants.cpu = ["..."]`: every machine has a CPU'
+            self._bad(("environment", "variants"), "there is no variant `cpu`", remedy)
+        for variant, texts in need.variants.items():
+            for number, text in enumerate(texts):
+                try:
+                    requirement(text)
+                except DsvmError as wrong:
+                    place = ("environment", "variants", variant, number)
+                    self._bad(place, wrong.what, wrong.remedy or "", wrong.cause)
+
+    def _unique(self) -> None:
+        """Names within the tool; compose looks at those of several tools together."""
+        groups = {
+            "check": [check.name for check in self.tool.checks],
+            "break": [broken.name for broken in self.tool.breaks],
+            "service": [service.name for service in self.tool.services],
+            "app": [app.name for app in self.tool.apps],
+            "kernel": [kernel.name for kernel in self.tool.kernels],
+        }
+        for key, names in groups.items():
+            for number, name in enumerate(names):
+                if name in names[:number]:
+                    what = f"there are two of `[[{key}]]` with the name `{shown(name, 60)}`"
+                    self._bad((key, number), what, "give each a `name` of its own")
