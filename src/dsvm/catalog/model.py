@@ -38,7 +38,7 @@ class PythonSource(Strict):
     host: Literal["find-links", "index"] | None = None
     packages: list[str] = Field(default_factory=list)
     python: str | None = None
-    variants: list[Variant] = Field(default_factory=lambda: ["cpu"])
+    variants: list[Variant] = Field(default=["cpu"])
 
 
 class EnvironmentNeed(Strict):

@@ -6,8 +6,10 @@
 All mistakes are reported at once as an `ErrorGroup`, each with its line and the remedy.
 """
 
+from dsvm.definition.first import template
 from dsvm.definition.model import Definition
 from dsvm.definition.read import FILE_NAME, Draft, draft, find, read, read_name
+from dsvm.definition.schema import json_schema
 from dsvm.definition.sizes import (
     ByteSize,
     Host,
@@ -28,9 +30,11 @@ __all__ = [
     "draft",
     "find",
     "format_bytes",
+    "json_schema",
     "parse_bytes",
     "read",
     "read_name",
     "size_of",
+    "template",
     "this_host",
 ]
