@@ -29,14 +29,25 @@ class SizeRecord(BaseModel):
     accelerator: str = "auto"
 
 
+class AppPage(BaseModel):
+    """An app's web page: its port inside, and the paths `App` of the catalog names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inside: int
+    path: str
+    ready: str
+
+
 class MachineRecord(BaseModel):
     """`definition` is the text of dsvm.toml that was last applied, `folder` where it lies.
 
-    `apps` maps an app's name to its port on the host's loopback, `tokens` to its secret.
-    `image` is what the disk was made from; `layers` are attached at each start (those of the
-    image until a changed definition adds or swaps some). `lock` is what was last applied.
-    `inputs` is the digest of all that `up` reads (definition, lock, catalog, files to copy): the
-    same digest again means there is nothing to do. Empty while an `up` is not yet through.
+    `apps` maps an app's name to its port on the host's loopback, `tokens` to its secret, `pages`
+    to what its address is made of. `image` is what the disk was made from; `layers` are attached
+    at each start (those of the image until a changed definition adds or swaps some). `lock` is
+    what was last applied, `tools` the names proven with it. `inputs` are digests of all that `up`
+    reads (see `dsvm.machines.inputs`): the same again means there is nothing to do; empty while an
+    `up` is not yet through. `accelerator` is what the machine found at its last start.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,11 +59,14 @@ class MachineRecord(BaseModel):
     definition: str
     lock: Lock
     image: Image
+    layers: tuple[Layer, ...]
     size: SizeRecord
+    tools: tuple[str, ...] = ()
     ssh_port: int
-    apps: dict[str, int]
-    tokens: dict[str, str]
+    apps: dict[str, int] = {}
+    tokens: dict[str, str] = {}
+    pages: dict[str, AppPage] = {}
     created_at: float
-    layers: tuple[Layer, ...] = ()
-    inputs: str = ""
+    inputs: dict[str, str] = {}
+    accelerator: str = "cpu"
     notes: tuple[str, ...] = ()

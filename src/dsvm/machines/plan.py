@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dsvm.definition.model import Definition
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
-from dsvm.lock.model import Lock, LockedEnvironment, OsPackage
+from dsvm.lock.model import (
+    Lock,
+    LockedArtifact,
+    LockedEnvironment,
+    LockedNpm,
+    OsPackage,
+    OsTree,
+)
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A definition with its lock: what a machine is or shall be. `tools` maps each tool to the
-    OS packages it asks for and the environment it lives in (or None)."""
+    """A definition with its lock: what a machine is or shall be.
+
+    `tools` maps each tool to the OS packages it asks for and the environment it lives in (or
+    None); of an old wish only its names count. `ports` are those its apps have inside.
+    """
 
     definition: Definition
     lock: Lock
     size: Size
-    tools: dict[str, tuple[tuple[str, ...], str | None]]
+    tools: Mapping[str, tuple[tuple[str, ...], str | None]]
+    ports: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -83,10 +94,12 @@ def _environments(old: Lock, new: Lock) -> tuple[tuple[str, ...], tuple[str, ...
     return swapped, tuple(sorted(set(before) - set(after)))
 
 
-def _by_environment(lock: Lock) -> dict[str, list[LockedEnvironment]]:
-    found: dict[str, list[LockedEnvironment]] = {}
-    for environment in lock.environments:
-        found.setdefault(environment.name, []).append(environment)
+def _by_environment(lock: Lock) -> dict[str, list[tuple[LockedEnvironment, OsTree | None]]]:
+    """All that an environment is made of: its variants, each with its interpreter."""
+    found: dict[str, list[tuple[LockedEnvironment, OsTree | None]]] = {}
+    for one in lock.environments:
+        interpreter = lock.interpreters[one.interpreter] if one.interpreter else None
+        found.setdefault(one.name, []).append((one, interpreter))
     return found
 
 
@@ -104,6 +117,8 @@ def _restarts(old: Wish, new: Wish) -> Iterable[str]:
         yield "the mounts changed"
     if old.size != new.size:
         yield "the size changed"
+    if new.ports - old.ports:
+        yield "an app needs a port of the host"
 
 
 def _touched(
@@ -116,16 +131,25 @@ def _touched(
     """Tools whose environment or own packages changed; all of them once a package that was
     there is another one, for anything may stand on it."""
     known = {package.name for package in old.lock.os.packages}
-    if remove or old.size.accelerator != new.size.accelerator:
-        return tuple(new.tools)
-    if any(package.name in known for package in install):
-        return tuple(new.tools)
     added = {package.name for package in install}
+    if remove or added & known or old.size.accelerator != new.size.accelerator:
+        return tuple(new.tools)
+    apps_differ = _differ(old.lock.npm, new.lock.npm)
+    apps_differ |= _differ(old.lock.artifacts, new.lock.artifacts)
     return tuple(
         name
         for name, (packages, environment) in new.tools.items()
-        if name not in old.tools or environment in environments or added & set(packages)
+        if name not in old.tools
+        or name in apps_differ
+        or environment in environments
+        or added & set(packages)
     )
+
+
+def _differ(
+    old: Sequence[LockedNpm | LockedArtifact], new: Sequence[LockedNpm | LockedArtifact]
+) -> set[str]:
+    return {one.tool for one in new if one not in old}
 
 
 def _said(change: Change, old: Lock) -> Iterable[str]:

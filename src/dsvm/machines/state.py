@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,6 +81,11 @@ class Machines:
         write_atomic(folder / RECORD, record.model_dump_json(indent=1).encode() + b"\n")
         return Machine(self.home, record)
 
+    def ports_of_others(self, name: str) -> set[int]:
+        """Ports on the loopback that belong to other machines, running or not."""
+        others = [machine.record for machine in self.all() if machine.name != name]
+        return {port for record in others for port in (record.ssh_port, *record.apps.values())}
+
     def folder(self, name: str) -> Path:
         return self.home.machines / name
 
@@ -105,6 +111,19 @@ class Machines:
             holder.unlink(missing_ok=True)
             self._drop_if_empty(folder)
             lock.release()
+
+    def clear(self, name: str) -> None:
+        """Remove all files of a machine but the lock; the record first, so that a kill midway
+        leaves no machine. By who holds it."""
+        folder = self.folder(name)
+        (folder / RECORD).unlink(missing_ok=True)
+        for entry in folder.iterdir():
+            if entry.name in ("lock", "lock.json"):
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
     def _drop_if_empty(self, folder: Path) -> None:
         """Take away a folder in which nothing but the lock is left."""

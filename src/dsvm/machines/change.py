@@ -1,0 +1,80 @@
+"""Apply a changed definition to a machine that exists, as `plan_change` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dsvm.build.model import Layer
+from dsvm.catalog.compose import Composition
+from dsvm.definition.model import Definition
+from dsvm.engines.base import Size
+from dsvm.lock import fetch_packages
+from dsvm.lock.model import Lock
+from dsvm.machines.create import with_apps
+from dsvm.machines.inside import apply_seed, change_packages
+from dsvm.machines.lifecycle import start_held, stop_held
+from dsvm.machines.listing import running
+from dsvm.machines.machine import Machine
+from dsvm.machines.parts import attached, engine_machine, engine_of
+from dsvm.machines.plan import Change
+from dsvm.machines.seed import write_seed
+from dsvm.machines.size import from_record, to_record
+from dsvm.machines.state import Machines
+from dsvm.progress import Progress
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the machine shall become. `text` is the new dsvm.toml's."""
+
+    text: str
+    definition: Definition
+    composition: Composition
+    lock: Lock
+    layers: tuple[Layer, ...]
+    size: Size
+
+
+def apply_change(
+    machines: Machines, machine: Machine, target: Target, change: Change, progress: Progress
+) -> tuple[Machine, tuple[str, ...]]:
+    """The changed machine, running, and what a person should be told.
+
+    The record's lock is the old one until all of it is done, so a killed `up` plans the same
+    change again; each part of it may be done twice.
+    """
+    if change.install:
+        fetch_packages(change.install, target.lock, machines.home, progress)
+    told: list[str] = []
+    if change.restart and running(machine):
+        why = " and ".join(change.restart)
+        progress.note(f"{machine.name} restarts: {why}")
+        told.append(f"restarted: {why}")
+        stop_held(machine)
+    machine = _prepare(machines, machine, target)
+    if running(machine):
+        engine_of(machine).attach(engine_machine(machine), attached(machine))
+        with progress.step(f"changing {machine.name}"):
+            apply_seed(machine)
+    else:
+        machine = start_held(machines, machine, progress=progress)
+    if change.install or change.remove:
+        with progress.step("changing OS packages"):
+            told += change_packages(machine, target.lock, change.install, change.remove)
+            # A service whose program has just come could not start before.
+            apply_seed(machine)
+    done = {"lock": target.lock, "definition": target.text}
+    return machines.save(machine.record.model_copy(update=done)), (*change.said, *told)
+
+
+def _prepare(machines: Machines, machine: Machine, target: Target) -> Machine:
+    """Record and seed as the next start shall find them."""
+    size = to_record(target.size)
+    record = machine.record.model_copy(
+        update={"layers": target.layers, "size": size, "inputs": {}, "tools": ()}
+    )
+    if record.size != machine.record.size:
+        engine_of(machine).resize(engine_machine(machine), from_record(size))
+    machine = machines.save(with_apps(machines, record, target.composition))
+    write_seed(machine, target.definition, target.composition, target.lock)
+    return machine

@@ -1,0 +1,69 @@
+"""`dsvm ls`: every machine as its engine sees it now."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from dsvm.engines.base import Running
+from dsvm.home import Home
+from dsvm.machines.machine import Machine
+from dsvm.machines.model import SizeRecord
+from dsvm.machines.parts import engine_machine, engine_of
+from dsvm.machines.reports import LastReport, last_report
+from dsvm.machines.state import Machines
+
+
+@dataclass(frozen=True)
+class Row:
+    """`state` is `running` or `stopped`; `uptime` in seconds, None when it is stopped."""
+
+    name: str
+    state: str
+    engine: str
+    size: SizeRecord
+    image: str
+    uptime: float | None
+    notes: tuple[str, ...]
+    report: LastReport | None
+    folder: str
+
+    def json(self) -> dict[str, Any]:
+        """One entry of `ls --json`."""
+        return {
+            "name": self.name,
+            "state": self.state,
+            "engine": self.engine,
+            "size": self.size.model_dump(),
+            "image": self.image,
+            "uptime_seconds": None if self.uptime is None else round(self.uptime, 1),
+            "notes": list(self.notes),
+            "last_report": self.report.json() if self.report else None,
+            "folder": self.folder,
+        }
+
+
+def rows(home: Home) -> list[Row]:
+    """All machines, sorted by name."""
+    return [_row(machine) for machine in Machines(home).all()]
+
+
+def running(machine: Machine) -> Running | None:
+    """What the machine's engine says of it now."""
+    return engine_of(machine).running(engine_machine(machine))
+
+
+def _row(machine: Machine) -> Row:
+    found, record = running(machine), machine.record
+    return Row(
+        name=machine.name,
+        state="running" if found else "stopped",
+        engine=record.engine,
+        size=record.size,
+        image=record.image.id,
+        uptime=max(0.0, time.time() - found.since) if found else None,
+        notes=(*record.notes, *(found.notes if found else ())),
+        report=last_report(machine),
+        folder=record.folder,
+    )
