@@ -1,0 +1,151 @@
+"""An environment's layer: what uv installs at /opt/dsvm/envs/<name>, frozen as EROFS.
+
+It is installed at its final path in a sandbox that holds Python's own packages, the locked wheels
+and uv, without a network. The layer's root is the content of that folder. It belongs to the
+machine's login, so that `pip install` works in the writable overlay above it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import uv
+
+from dsvm.build import bytecode, erofs, keys, python_tree, work
+from dsvm.build.python_tree import PythonPackages
+from dsvm.build.sandbox import Sandbox
+from dsvm.build.tools_tree import ToolsTree
+from dsvm.home import Home
+from dsvm.lock.model import LockedEnvironment
+from dsvm.store import Store
+
+SOURCES = ("bytecode.py", "compile_shard.py", "environment.py", "erofs.py", "sandbox.py")
+ENVIRONMENTS = "/opt/dsvm/envs"
+LOGIN_UID = 1000
+# Of the size of the wheels: unpacked 4 times, compiled 1, frozen 2.
+_UNPACKED = 7
+_SMALLEST = 64 * 1024**2
+
+
+@dataclass(frozen=True)
+class Pythons:
+    """The Pythons that environments are made for: the machine's own, others by version."""
+
+    own: PythonPackages
+    others: Mapping[str, PythonPackages]
+
+    def of(self, environment: LockedEnvironment) -> PythonPackages | None:
+        return self.others[environment.interpreter] if environment.interpreter else None
+
+
+def environment_key(environment: LockedEnvironment, pythons: Pythons, tools: ToolsTree) -> str:
+    other = pythons.of(environment)
+    return keys.key(
+        "environment",
+        name=environment.name,
+        python=environment.python,
+        own=pythons.own.key,
+        other=other.key if other else None,
+        wheels=sorted([wheel.file, wheel.sha256] for wheel in environment.packages),
+        tools=tools.key,
+        uv=version("uv"),
+        source=keys.source_digest(*SOURCES, *python_tree.SOURCES),
+    )
+
+
+def build_environment(
+    environment: LockedEnvironment,
+    pythons: Pythons,
+    tools: ToolsTree,
+    store: Store,
+    home: Home,
+    log: Path,
+) -> str:
+    """Make the layer, put it in the store, return its digest.
+
+    Raises `ProgramFailed` when a wheel cannot be installed, `DsvmError` without room.
+    """
+    needed = _SMALLEST + _UNPACKED * sum(wheel.size for wheel in environment.packages)
+    with work.folder(needed, home.cache / "work") as scratch:
+        tree = scratch / "tree"
+        tree.mkdir()
+        sandbox = _sandbox(environment, pythons, store, home, scratch, log)
+        _install(environment, sandbox, scratch, log)
+        bytecode.compile_tree(tree, f"{ENVIRONMENTS}/{environment.name}", sandbox, log)
+        result = scratch / "layer.erofs"
+        key = environment_key(environment, pythons, tools)
+        erofs.freeze(tree, result, tools, key, owner=LOGIN_UID, log=log)
+        return store.put_file(result, move=True)
+
+
+def _sandbox(
+    environment: LockedEnvironment,
+    pythons: Pythons,
+    store: Store,
+    home: Home,
+    scratch: Path,
+    log: Path,
+) -> Sandbox:
+    read = {"/build/uv": Path(uv.find_uv_bin())}
+    for wheel in environment.packages:
+        read[f"/build/wheels/{wheel.file}"] = store.get(wheel.sha256)
+    if other := pythons.of(environment):
+        mountpoint = f"{python_tree.PYTHONS}/{environment.interpreter}"
+        read[mountpoint] = python_tree.system_tree(other, home, log)
+    return Sandbox(
+        python_tree.system_tree(pythons.own, home, log),
+        read=read,
+        write={
+            f"{ENVIRONMENTS}/{environment.name}": scratch / "tree",
+            "/build/scratch": scratch,
+        },
+        environment={
+            "HOME": "/tmp",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            "SOURCE_DATE_EPOCH": str(erofs.TIMESTAMP),
+            "UV_CACHE_DIR": "/build/scratch/cache",
+            "UV_NO_CONFIG": "1",
+            "UV_OFFLINE": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+        },
+    )
+
+
+def _install(environment: LockedEnvironment, sandbox: Sandbox, scratch: Path, log: Path) -> None:
+    target = f"{ENVIRONMENTS}/{environment.name}"
+    pins = (
+        f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n"
+        for wheel in environment.packages
+    )
+    (scratch / "requirements.txt").write_text("".join(sorted(pins)))
+    sandbox.run(["/build/uv", "venv", "--python", _python(environment), target], log=log)
+    if environment.packages:
+        options = ["--no-index", "--find-links", "/build/wheels", "--require-hashes", "--no-deps"]
+        pip = ["/build/uv", "pip", "install", "--python", f"{target}/bin/python", *options]
+        sandbox.run([*pip, "--requirement", "/build/scratch/requirements.txt"], log=log)
+    work.remove(scratch / "cache")
+    _normalise(scratch / "tree")
+
+
+def _python(environment: LockedEnvironment) -> str:
+    if environment.interpreter is None:
+        return f"/usr/bin/python{environment.python}"
+    home = f"{python_tree.PYTHONS}/{environment.interpreter}"
+    return f"{home}/usr/bin/python{environment.python}"
+
+
+def _normalise(tree: Path) -> None:
+    """Leave nothing that tells when, by which uv or in which order the files were written."""
+    settings = tree / "pyvenv.cfg"
+    lines = settings.read_text().splitlines(keepends=True)
+    settings.write_text("".join(line for line in lines if not line.startswith("uv =")))
+    for left in (tree / ".lock", tree / ".gitignore", tree / "CACHEDIR.TAG"):
+        left.unlink(missing_ok=True)
+    for folder, names, files in os.walk(tree):
+        for name in (*names, *files):
+            os.utime(Path(folder, name), (erofs.TIMESTAMP,) * 2, follow_symlinks=False)

@@ -1,0 +1,33 @@
+"""Freezes a folder as an EROFS file: the same tree gives the same bytes."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from dsvm.build.tools_tree import ToolsTree
+
+# Every file's time. Byte code remembers its source's time, so it is compiled against this one.
+TIMESTAMP = 1_577_836_800  # 2020-01-01
+
+
+def freeze(tree: Path, target: Path, tools: ToolsTree, key: str, *, owner: int, log: Path) -> None:
+    """Write `tree` as `target`, all of it owned by user and group `owner`.
+
+    lz4 in clusters of 64 KiB: read as fast as it is written, two thirds of the size. The file
+    system's uuid is made from the layer's key. Raises `ProgramFailed`.
+    """
+    tools.run(
+        "mkfs.erofs",
+        "-zlz4",
+        "-C65536",
+        f"-T{TIMESTAMP}",
+        f"-U{uuid.UUID(key[:32])}",
+        f"--force-uid={owner}",
+        f"--force-gid={owner}",
+        "-x-1",
+        "--quiet",
+        target,
+        tree,
+        log=log,
+    )
