@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dsvm.definition.model import Variant
 
@@ -40,11 +40,16 @@ class PythonPackage(Locked):
 
 
 class OsTree(Locked):
-    """A closed set of OS packages. `roots` is what was asked for, in the order asked."""
+    """A closed set of OS packages. `roots` is what was asked for, in the order asked.
+
+    `dated` says for each `<archive>/<suite>` when its index was made (UTC, `20261121T091544Z`): a
+    dated archive finds by it what a mirror no longer has.
+    """
 
     suite: str
     roots: tuple[str, ...]
     packages: tuple[OsPackage, ...]
+    dated: dict[str, str] = Field(default_factory=dict)
 
 
 class LockedEnvironment(Locked):
@@ -61,12 +66,14 @@ class LockedEnvironment(Locked):
 
 
 class NpmPackage(Locked):
-    """One tarball, by its place in the tree (`node_modules/a`) and npm's integrity (sha512)."""
+    """One tarball: its place (`node_modules/a`), npm's integrity (sha512), its bytes."""
 
     path: str
     name: str
     version: str
     integrity: str
+    sha256: str
+    size: int
 
 
 class LockedNpm(Locked):

@@ -1,0 +1,211 @@
+"""Puts every locked file in the store: from there, the mirrors, or a dated archive."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from urllib.parse import quote, urlsplit
+
+from dsvm.catalog import load_catalog
+from dsvm.catalog.model import Archive, Base, PythonSource
+from dsvm.errors import DsvmError
+from dsvm.fetch import FetchFailed, Limits, Want, download
+from dsvm.home import Home
+from dsvm.lock.apt import FOUNDATION
+from dsvm.lock.hints import Hints
+from dsvm.lock.mirrors import mirrors
+from dsvm.lock.model import Lock, OsPackage, OsTree, PythonPackage
+from dsvm.lock.npm import fetch_npm
+from dsvm.lock.python import HOST, Resolver
+from dsvm.lock.pythonhost import python_host
+from dsvm.lock.trees import Trees, target_for
+from dsvm.programs import run
+from dsvm.progress import Progress, Silent
+from dsvm.store import Store
+
+# A dated archive takes in a new index some hours after it was made; what it has later may have
+# lost packages again. So these times after the index's own are asked in turn.
+_DELAYS = (timedelta(hours=12), timedelta(), timedelta(days=1), timedelta(days=3))
+
+
+class Vanished(DsvmError):
+    """Locked packages that no mirror has any more; `packages` are they."""
+
+    def __init__(self, packages: Sequence[OsPackage], now: Mapping[str, str], dated: bool) -> None:
+        shown = [
+            f"{p.name} {p.version} is gone"
+            + (f"; `dsvm lock --upgrade` would take {now[p.name]}" if p.name in now else "")
+            for p in packages[:20]
+        ]
+        if len(packages) > len(shown):
+            shown.append(f"and {len(packages) - len(shown)} more")
+        other = (
+            "" if dated else ", or name a dated archive that has the old ones: [sources] snapshot"
+        )
+        count = "one locked package" if len(packages) == 1 else f"{len(packages)} locked packages"
+        super().__init__(
+            f"{count} vanished from the mirrors",
+            cause="\n".join(shown),
+            remedy=f"`dsvm lock --upgrade` takes the versions that are there now{other}",
+        )
+        self.packages = tuple(packages)
+
+
+def fetch_all(
+    lock: Lock,
+    home: Home,
+    progress: Progress | None = None,
+    *,
+    sources: Mapping[str, str] | None = None,
+    python_sources: Iterable[PythonSource] = (),
+    bases: Mapping[str, Base] | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Put every file of the lock in the store.
+
+    `sources` is `[sources]`, `python_sources` those of the composition's environments (asked only
+    for files whose address is not remembered). Raises `Vanished`, `FetchFailed`, `StoreFull`.
+    """
+    progress = progress or Silent()
+    job = _Fetching(
+        lock,
+        home,
+        sources or {},
+        {source.name: source for source in python_sources},
+        bases or load_catalog().bases,
+    )
+    store = Store(home.store)
+    try:
+        download(job.wants(store), store, progress, limits=limits)
+    except FetchFailed as failed:
+        raise job.explained(failed) from failed
+    for npm in lock.npm:
+        fetch_npm(npm, job.sources, home)
+
+
+@dataclass(frozen=True)
+class _Fetching:
+    lock: Lock
+    home: Home
+    sources: Mapping[str, str]
+    python_sources: Mapping[str, PythonSource]
+    bases: Mapping[str, Base]
+
+    def wants(self, store: Store) -> list[Want]:
+        wants = [self._deb(tree, package) for tree, package in self._debs()]
+        wants += self._wheels(store)
+        wants += [
+            Want(f"artifact of {file.tool}", file.sha256, file.size, (file.url,))
+            for file in self.lock.artifacts
+        ]
+        return wants
+
+    def explained(self, failed: FetchFailed) -> DsvmError:
+        """`Vanished` if nothing but old OS packages is missing, else the failure itself."""
+        gone = {failure.want.sha256 for failure in failed.failures if failure.gone}
+        affected = [(tree, p) for tree, p in self._debs() if p.sha256 in gone]
+        packages = list({package.sha256: package for _, package in affected}.values())
+        if len(packages) < len(failed.failures):
+            return failed
+        now: dict[str, str] = {}
+        for tree in {id(tree): tree for tree, _ in affected}.values():
+            now |= self._versions_now(tree)
+        return Vanished(packages, now, "snapshot" in self.sources)
+
+    def _versions_now(self, tree: OsTree) -> dict[str, str]:
+        base = next(base for base in self.bases.values() if base.suite == tree.suite)
+        trees = Trees(self.bases, self.sources, self.home, at_once=True)
+        more = FOUNDATION if tree is self.lock.os else ()
+        try:
+            found = trees.root(base).resolve([*more, *tree.roots])
+        except DsvmError:
+            return {}  # the mirror has more faults than the one that is being reported
+        return {package.name: package.version for package in found}
+
+    def _debs(self) -> list[tuple[OsTree, OsPackage]]:
+        trees = (self.lock.os, self.lock.tools_tree, *self.lock.interpreters.values())
+        return [(tree, package) for tree in trees for package in tree.packages]
+
+    def _deb(self, tree: OsTree, package: OsPackage) -> Want:
+        base, archive = self._archive(package.source)
+        path = quote(package.path, safe="/~+%:")
+        mirror = mirrors(base, self.sources)[archive.name]
+        urls = [f"{mirror}/{path}"]
+        if "snapshot" in self.sources:
+            root = f"{self.sources['snapshot'].rstrip('/')}/{archive.like}"
+            made = tree.dated.get(package.source)
+            urls += [f"{root}/{moment}/{path}" for moment in _moments(made)]
+        name = f"{package.name} {package.version}"
+        return Want(name, package.sha256, package.size, tuple(urls), _apt_proxy(urls[0]))
+
+    def _archive(self, source: str) -> tuple[Base, Archive]:
+        name, _, suite = source.partition("/")
+        for base in self.bases.values():
+            for archive in base.archives:
+                if archive.name == name and suite in archive.suites:
+                    return base, archive
+        raise DsvmError(
+            f"the lock names `{source}`, which no base has",
+            remedy="`dsvm lock --upgrade` locks what this dsvm knows",
+        )
+
+    def _wheels(self, store: Store) -> list[Want]:
+        hints = Hints(self.home)
+        wants = []
+        unknown: dict[tuple[str, str], dict[str, PythonPackage]] = defaultdict(dict)
+        for env in self.lock.environments:
+            for package in env.packages:
+                url = hints.get(package.sha256)
+                if url is None and not store.has(package.sha256, package.size):
+                    unknown[env.python, package.source][package.sha256] = package
+                urls = (url,) if url else ()
+                wants.append(Want(package.file, package.sha256, package.size, urls))
+        if unknown:
+            self._find_again(unknown, hints)
+            hints.save()
+            wants = [
+                Want(w.name, w.sha256, w.size, w.urls or tuple(filter(None, [hints.get(w.sha256)])))
+                for w in wants
+            ]
+        return wants
+
+    def _find_again(
+        self, unknown: Mapping[tuple[str, str], Mapping[str, PythonPackage]], hints: Hints
+    ) -> None:
+        resolver = Resolver(python_host(self.sources), self.home, hints, self.sources)
+        base = self.bases[self.lock.base]
+        for (python, source), packages in unknown.items():
+            target, _ = target_for(python, base, self.bases)
+            known = self.python_sources.get(source, HOST)
+            for wheel in resolver.find_again(packages.values(), target, known):
+                hints.add(wheel.sha256, wheel.url)
+
+
+def _moments(made: str | None) -> list[str]:
+    form = "%Y%m%dT%H%M%SZ"
+    if made is None:
+        return [datetime.now(UTC).strftime(form)]
+    at = datetime.strptime(made, form).replace(tzinfo=UTC)
+    return [(at + delay).strftime(form) for delay in _DELAYS]
+
+
+def _apt_proxy(url: str) -> str | None:
+    """The proxy that the host's apt uses for the address, if it names one of its own."""
+    parts = urlsplit(url)
+    return _proxies().get(f"{parts.scheme}/{parts.hostname}") or _proxies().get(parts.scheme)
+
+
+@cache
+def _proxies() -> dict[str, str]:
+    """`Acquire::http::Proxy` and `Acquire::http::Proxy::<host>` (apt-transport-http(1))."""
+    found = {}
+    for line in run(["apt-config", "dump", "Acquire"]).stdout.splitlines():
+        key, _, value = line.partition(" ")
+        words = key.split("::")
+        address = value.strip().strip(';"')
+        if words[0] == "Acquire" and words[2:3] == ["Proxy"] and address.startswith("http"):
+            found["/".join([words[1].lower(), *words[3:]])] = address
+    return found

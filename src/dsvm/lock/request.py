@@ -1,0 +1,38 @@
+"""What a lock answers: its digest tells whether the lock is stale."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from dsvm.catalog.compose import Composition
+from dsvm.lock.trees import tools_roots
+
+_FORMAT = 1
+
+
+def request_digest(composition: Composition) -> str:
+    """Digest (sha256, hex) of all that decides what must be locked.
+
+    Mirrors are left out: a lock works behind any.
+    """
+    base = composition.base
+    asked = {
+        "format": _FORMAT,
+        "base": base.name,
+        "archives": [archive.model_dump() for archive in base.archives],
+        "packages": composition.packages,
+        "tools_tree": tools_roots(),
+        "environments": [
+            {
+                "name": plan.name,
+                "python": plan.python or base.python,
+                "requirements": {v: plan.requirements.get(v) for v in composition.variants},
+                "sources": [source.model_dump() for source in plan.sources],
+            }
+            for plan in composition.environments
+        ],
+        "npm": {tool.name: tool.npm.packages for tool in composition.tools if tool.npm},
+        "artifacts": {tool.name: tool.artifact.url for tool in composition.tools if tool.artifact},
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
