@@ -8,8 +8,9 @@ from dsvm.build.model import Layer
 from dsvm.catalog.compose import Composition
 from dsvm.definition.model import Definition
 from dsvm.engines.base import Size
-from dsvm.lock import fetch_packages
-from dsvm.lock.model import Lock
+from dsvm.home import Home
+from dsvm.lock import fetch_all
+from dsvm.lock.model import Lock, OsPackage
 from dsvm.machines.create import with_apps
 from dsvm.machines.inside import apply_seed, change_packages
 from dsvm.machines.lifecycle import start_held, stop_held
@@ -44,7 +45,7 @@ def apply_change(
     change again; each part of it may be done twice.
     """
     if change.install:
-        fetch_packages(change.install, target.lock, machines.home, progress)
+        _fetch(change.install, target, machines.home, progress)
     told: list[str] = []
     if change.restart and running(machine):
         why = " and ".join(change.restart)
@@ -65,6 +66,22 @@ def apply_change(
             apply_seed(machine)
     done = {"lock": target.lock, "definition": target.text}
     return machines.save(machine.record.model_copy(update=done)), (*change.said, *told)
+
+
+def _fetch(packages: tuple[OsPackage, ...], target: Target, home: Home, progress: Progress) -> None:
+    """Put these packages of the lock in the store, and nothing else of it."""
+    lock = target.lock
+    only = lock.model_copy(
+        update={
+            "os": lock.os.model_copy(update={"packages": packages}),
+            "tools_tree": lock.tools_tree.model_copy(update={"packages": ()}),
+            "interpreters": {},
+            "environments": (),
+            "npm": (),
+            "artifacts": (),
+        }
+    )
+    fetch_all(only, home, progress, sources=target.composition.sources)
 
 
 def _prepare(machines: Machines, machine: Machine, target: Target) -> Machine:

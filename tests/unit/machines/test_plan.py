@@ -1,0 +1,125 @@
+"""What a changed definition implies, from the two wishes alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from dsvm.definition.model import Definition, UserDefinition
+from dsvm.engines.base import Size
+from dsvm.errors import DsvmError
+from dsvm.machines.plan import Change, plan_change
+from tests.unit.machines.support import SIZE, deb, environment, lock, tree, wish
+
+GIT, VIM, R = deb("git"), deb("vim"), deb("r-base")
+BASE = environment("base", "numpy==2.0")
+
+
+def test_the_same_wish_changes_nothing() -> None:
+    one = wish(lock(tree(GIT), BASE), tools={"git": (("git",), None)})
+
+    assert plan_change(one, one) == Change()
+
+
+def test_an_added_environment_is_a_layer_and_proves_its_tools_only() -> None:
+    boosting = environment("boosting", "xgboost==3.0")
+    old = wish(lock(tree(GIT), BASE), tools={"git": (("git",), None)})
+    tools: dict[str, tuple[tuple[str, ...], str | None]] = {
+        "git": (("git",), None),
+        "xgboost": ((), "boosting"),
+    }
+
+    change = plan_change(old, wish(lock(tree(GIT), BASE, boosting), tools=tools))
+
+    assert change.environments == ("boosting",)
+    assert change.prove == ("xgboost",)
+    assert change.restart == ()
+    assert change.said == ("environment boosting added",)
+
+
+def test_another_version_swaps_the_environment() -> None:
+    newer = environment("base", "numpy==2.1")
+
+    change = plan_change(wish(lock(tree(GIT), BASE)), wish(lock(tree(GIT), newer)))
+
+    assert change.environments == ("base",)
+    assert change.said == ("environment base swapped",)
+
+
+def test_an_environment_is_swapped_when_its_interpreter_is_another() -> None:
+    one = environment("torch", "torch==2", interpreter="3.11")
+    old = lock(tree(GIT), one, interpreters={"3.11": tree(deb("python3.11", "3.11.2"))})
+    new = lock(tree(GIT), one, interpreters={"3.11": tree(deb("python3.11", "3.11.3"))})
+
+    assert plan_change(wish(old), wish(new)).environments == ("torch",)
+
+
+def test_a_new_package_proves_only_the_tool_that_asked() -> None:
+    old = wish(lock(tree(GIT)), tools={"git": (("git",), None)})
+    tools: dict[str, tuple[tuple[str, ...], str | None]] = {
+        "git": (("git",), None),
+        "vim": (("vim",), None),
+    }
+
+    change = plan_change(old, wish(lock(tree(GIT, VIM)), tools=tools))
+
+    assert change.install == (VIM,)
+    assert change.remove == ()
+    assert change.prove == ("vim",)
+    assert change.said == ("package vim 1.0 added",)
+
+
+def test_an_upgraded_package_proves_everything() -> None:
+    tools: dict[str, tuple[tuple[str, ...], str | None]] = {
+        "git": (("git",), None),
+        "r": (("r-base",), None),
+    }
+    newer = deb("git", "2.0")
+
+    change = plan_change(
+        wish(lock(tree(GIT, R)), tools=tools), wish(lock(tree(newer, R)), tools=tools)
+    )
+
+    assert change.install == (newer,)
+    assert change.prove == ("git", "r")
+    assert change.said == ("package git 1.0 → 2.0",)
+
+
+def test_a_package_no_longer_asked_for_is_removed() -> None:
+    change = plan_change(wish(lock(tree(GIT, VIM))), wish(lock(tree(GIT))))
+
+    assert change.remove == ("vim",)
+    assert change.said == ("package vim 1.0 removed",)
+
+
+def test_mounts_size_and_app_ports_need_a_restart() -> None:
+    locked = lock(tree(GIT))
+    mounted = Definition(name="lab", mounts={"~/data": "/srv/data"})
+    larger = Size(SIZE.cpus, SIZE.memory * 2, SIZE.disk)
+
+    def why(**new: object) -> tuple[str, ...]:
+        return plan_change(wish(locked), wish(locked, **new)).restart  # type: ignore[arg-type]
+
+    assert why(definition=mounted) == ("the mounts changed",)
+    assert why(size=larger) == ("the size changed",)
+    assert why(ports=(8888,)) == ("an app needs a port of the host",)
+
+
+def test_users_and_files_need_no_restart_and_no_proof() -> None:
+    locked = lock(tree(GIT))
+    ada = Definition(name="lab", users={"ada": UserDefinition(keys=["ssh-ed25519 AAAA"])})
+    files = Definition(name="lab", files={"~/a": "a"})
+
+    changed = plan_change(wish(locked), wish(locked, ada))
+    copied = plan_change(wish(locked), wish(locked, files))
+
+    assert changed.users
+    assert copied.files
+    assert (changed.restart, changed.prove, copied.restart, copied.prove) == ((), (), (), ())
+
+
+def test_another_base_is_refused_with_the_remedy() -> None:
+    with pytest.raises(DsvmError) as refused:
+        plan_change(wish(lock(tree(GIT))), wish(lock(tree(GIT), base="debian-12")))
+
+    assert refused.value.what == "machine `lab` runs debian-13, the definition now says debian-12"
+    assert "dsvm rm lab" in (refused.value.remedy or "")
