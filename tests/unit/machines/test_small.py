@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from tests.unit.machines.support import machine, new_home
 
 from dsvm.definition import Host
 from dsvm.definition.model import SizeDefinition
@@ -19,7 +20,6 @@ from dsvm.machines.parts import engine_machine
 from dsvm.machines.ports import choose_port, is_free
 from dsvm.machines.reports import last_report
 from dsvm.machines.size import choose_size
-from tests.unit.machines.support import machine, new_home
 
 
 def test_without_a_name_it_is_the_machine_of_the_nearest_definition(tmp_path: Path) -> None:
