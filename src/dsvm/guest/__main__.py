@@ -1,0 +1,72 @@
+"""The command `dsvm-guest`: `apply`, `env ...`, `watch`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from dsvm.guest.system import GuestError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; 0: done, 1: something failed (told on stderr), 2: wrong usage."""
+    asked = _parser().parse_args(argv)
+    try:
+        return int(asked.do(asked))
+    except GuestError as failed:
+        print(f"error: {failed}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dsvm-guest", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("apply", help="make the machine what its seed says").set_defaults(do=_apply)
+    commands.add_parser("watch", help="make environments below home kernels").set_defaults(
+        do=_watch
+    )
+    env = commands.add_parser("env", help="environments").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    for name, words in (
+        ("ls", "list them"),
+        ("diff", "what you changed in one"),
+        ("reset", "back to the proven state"),
+        ("create", "a new one at ~/envs/NAME"),
+    ):
+        one = env.add_parser(name, help=words)
+        one.set_defaults(do=_env, command=name)
+        one.add_argument("--json", action="store_true", help="as JSON on stdout")
+        if name != "ls":
+            one.add_argument("name", metavar="NAME")
+        if name == "create":
+            one.add_argument("--python", metavar="3.X", help="default: the machine's own")
+    return parser
+
+
+def _apply(asked: argparse.Namespace) -> int:
+    from dsvm.guest.apply import apply, must_be_root
+
+    must_be_root()
+    outcome = apply()
+    print(outcome.message(), end="")
+    for error in outcome.errors:
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if outcome.errors else 0
+
+
+def _watch(asked: argparse.Namespace) -> int:
+    from dsvm.guest.watch import watch
+
+    watch()
+    return 0
+
+
+def _env(asked: argparse.Namespace) -> int:
+    from dsvm.guest import env
+
+    return env.command(asked.command, getattr(asked, "name", ""), asked)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

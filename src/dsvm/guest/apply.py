@@ -1,0 +1,107 @@
+"""`dsvm-guest apply`: make the machine what its seed says. Safe to kill, safe to run again."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dsvm.guest import environments, hardware, identity, kernels, network, seedfile, units, users
+from dsvm.guest.environments import Account
+from dsvm.guest.outcome import Outcome
+from dsvm.guest.places import RUN
+from dsvm.guest.seed import Seed
+from dsvm.guest.system import GuestError, folder, run
+
+LOCK = RUN / "lock"
+BOOTED = RUN / "booted"
+WATCHER = "dsvm-kernels@{}.service"
+
+
+def apply() -> Outcome:
+    """Do all of it, as far as it goes; what failed is in the outcome's `errors`."""
+    folder(RUN)
+    with locked():
+        out = Outcome()
+        try:
+            _apply(seedfile.load(), out)
+        except GuestError as failed:
+            out.errors.append(str(failed))
+        out.save()
+    return out
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Only one change of the machine at a time; a killed holder's lock is free at once."""
+    with LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _apply(seed: Seed, out: Outcome) -> None:
+    out.name, out.login, out.image = seed["name"], seed["login"], seed["image"]
+    _once_a_boot()
+    with _timed(out, "identity"):
+        identity.apply(seed)
+    login = users.account(seed["login"])
+    home = Path(pwd.getpwnam(login.name).pw_dir)
+    with _timed(out, "users"):
+        people = users.apply(seed, out.errors)
+    with _timed(out, "network"):
+        variables = network.apply(seed["network"], login, home, out)
+    with _timed(out, "environments"):
+        gpu = hardware.nvidia()
+        _tell_gpu(seed, gpu, out)
+        moved = environments.apply(seed, gpu, login, people, out)
+    with _timed(out, "kernels"):
+        kernels.apply(seed, login)
+        _watch([login, *people])
+    with _timed(out, "units"):
+        units.apply(seed, login, moved, variables, out)
+    out.users = [person.name for person in people]
+
+
+def _once_a_boot() -> None:
+    if not BOOTED.exists():
+        environments.start_clean()
+        BOOTED.touch()
+
+
+def _tell_gpu(seed: Seed, gpu: hardware.Gpu, out: Outcome) -> None:
+    may = seed["accelerator"] != "cpu"
+    out.accelerator = "nvidia" if may and gpu.usable else "cpu"
+    if not may or not gpu.present:
+        return
+    if gpu.problem:
+        out.errors.append(f"a GPU is there but unused: {gpu.problem}")
+    elif not any("nvidia" in one["variants"] for one in seed["environments"]):
+        out.notes.append("a GPU is there; no environment of this machine has a build for it")
+
+
+def _watch(people: list[Account]) -> None:
+    """Start the kernel watcher of everybody, and end those of who is gone."""
+    wanted = [WATCHER.format(person.name) for person in people]
+    told = run("systemctl", "list-units", "--plain", "--no-legend", WATCHER.format("*"))
+    running = [line.split()[0] for line in told.splitlines() if line.strip()]
+    if gone := sorted(set(running) - set(wanted)):
+        run("systemctl", "--no-block", "stop", *gone)
+    if new := sorted(set(wanted) - set(running)):
+        run("systemctl", "--no-block", "start", *new)
+
+
+@contextmanager
+def _timed(out: Outcome, what: str) -> Iterator[None]:
+    start = time.monotonic()
+    yield
+    out.seconds[what] = round(time.monotonic() - start, 3)
+
+
+def must_be_root() -> None:
+    """Raises `GuestError` with what to type instead."""
+    if os.geteuid() != 0:
+        raise GuestError("this needs root: type `sudo dsvm-guest ...`")

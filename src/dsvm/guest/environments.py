@@ -1,0 +1,164 @@
+"""Mounts every environment: the variant that fits the hardware, and the overlays on it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsvm.guest import carry, layers, overlay
+from dsvm.guest.hardware import Gpu
+from dsvm.guest.outcome import EnvironmentState, Outcome
+from dsvm.guest.places import ENVS, OVERLAYS, PYTHONS, TRASH, USER_OVERLAYS, VAR, VIEWS
+from dsvm.guest.places import overlay as overlay_of
+from dsvm.guest.seed import Seed, SeedEnvironment, SeedTree
+from dsvm.guest.system import GuestError, folder, mounts, run, unmount
+
+APPS = Path("/opt/dsvm/apps")
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person in the machine."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The variant to mount and why; `problem` is told as an error."""
+
+    variant: str | None
+    reason: str
+    problem: str | None = None
+
+
+def choose(variants: Sequence[str], accelerator: str, gpu: Gpu) -> Choice:
+    """The variant that fits: `nvidia` only for a working GPU that the machine may use."""
+    may = accelerator != "cpu"
+    if may and gpu.usable and "nvidia" in variants:
+        return Choice("nvidia", "a GPU and a working driver")
+    if "cpu" not in variants:
+        return Choice(None, "", "there is no usable GPU and no cpu build of it")
+    if "nvidia" not in variants:
+        return Choice("cpu", "its only build")
+    if may and gpu.present:
+        return Choice("cpu", "no working driver", f"a GPU is there but unused: {gpu.problem}")
+    if accelerator == "nvidia":
+        return Choice("cpu", "no GPU", "nvidia is wanted but there is no GPU")
+    return Choice("cpu", "no GPU" if may else "accelerator is cpu")
+
+
+def apply(
+    seed: Seed, gpu: Gpu, login: Account, others: Sequence[Account], out: Outcome
+) -> set[str]:
+    """Mount all of the seed's; unmount what is not in it. Returns what is now another mount."""
+    _clean(seed)
+    changed = {point for tree in seed["trees"] if (point := _tree(tree, out))}
+    for environment in seed["environments"]:
+        if _environment(environment, seed["accelerator"], gpu, login, others, out):
+            changed.add(environment["mountpoint"])
+    return changed
+
+
+def _tree(tree: SeedTree, out: Outcome) -> str | None:
+    point = Path(tree["mountpoint"])
+    try:
+        layer = layers.mounted(tree["layer"]["digest"])
+        if _same(layer, point):
+            return None
+        unmount(point)
+        run("mount", "--bind", "-o", "ro", layer, folder(point))
+        return str(point)
+    except GuestError as failed:
+        out.errors.append(f"{point}: {failed}")
+        return None
+
+
+def _same(one: Path, other: Path) -> bool:
+    return str(other) in mounts() and one.stat().st_dev == other.stat().st_dev
+
+
+def _environment(
+    environment: SeedEnvironment,
+    accelerator: str,
+    gpu: Gpu,
+    login: Account,
+    others: Sequence[Account],
+    out: Outcome,
+) -> bool:
+    choice = choose(list(environment["variants"]), accelerator, gpu)
+    problem, digest, aside, changed = choice.problem, None, "", False
+    try:
+        if choice.variant:
+            digest = environment["variants"][choice.variant]["digest"]
+            aside, changed = _mount(environment, digest, login, others)
+    except (GuestError, OSError) as failed:
+        problem = str(failed)
+    mounted = digest is not None and environment["mountpoint"] in mounts()
+    out.environments.append(
+        EnvironmentState(
+            name=environment["name"],
+            python=environment["python"],
+            mountpoint=environment["mountpoint"],
+            variant=choice.variant if mounted else None,
+            device=choice.variant if mounted else None,
+            layer=digest,
+            reason=choice.reason,
+            set_aside=aside,
+            error=problem,
+        )
+    )
+    if problem:
+        out.errors.append(f"environment {environment['name']}: {problem}")
+    return changed
+
+
+def _mount(
+    environment: SeedEnvironment, digest: str, login: Account, others: Sequence[Account]
+) -> tuple[str, bool]:
+    layer = layers.mounted(digest)
+    point, name = Path(environment["mountpoint"]), environment["name"]
+    aside, changed = _one(layer, digest, overlay_of(name, None), point, login)
+    for user in others:
+        view = VIEWS / name / user.name
+        folder(view.parent.parent, mode=0o711)
+        folder(view.parent, mode=0)
+        _one(layer, digest, overlay_of(name, user.name), view, user)
+    return aside, changed
+
+
+def _one(layer: Path, digest: str, changes: Path, point: Path, who: Account) -> tuple[str, bool]:
+    """One overlay of one user. A changed layer comes under it only when nothing is mounted."""
+    if str(point) in mounts() and not overlay.is_mounted(layer, changes, point):
+        unmount(point)
+    told = carry.to_layer(changes, layer, digest, uid=who.uid, gid=who.gid)
+    changed = overlay.mount(layer, changes, point, uid=who.uid, gid=who.gid)
+    return (told.sentence() if told else ""), changed
+
+
+def _clean(seed: Seed) -> None:
+    """Unmount environments, views and trees that the seed no longer has; keep what users did."""
+    wanted = {environment["mountpoint"] for environment in seed["environments"]}
+    wanted |= {tree["mountpoint"] for tree in seed["trees"]}
+    users = {user["name"] for user in seed["users"]}
+    names = {environment["name"] for environment in seed["environments"]}
+    for point in map(Path, mounts()):
+        if point.parent in (ENVS, PYTHONS, APPS) and str(point) not in wanted:
+            unmount(point)
+            point.rmdir()
+        if point.parent.parent == VIEWS and (
+            point.name not in users or point.parent.name not in names
+        ):
+            unmount(point)
+
+
+def start_clean() -> None:
+    """Once a boot: the folders, and away with what `reset` put off."""
+    for place in (VAR, OVERLAYS, USER_OVERLAYS):
+        folder(place, mode=0o711)
+    shutil.rmtree(TRASH, ignore_errors=True)
+    folder(TRASH, mode=0o700)

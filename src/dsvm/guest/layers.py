@@ -1,0 +1,66 @@
+"""Finds a layer by its digest, waits for its device, and mounts it read-only.
+
+A layer is already mounted (the engine did it), on a block device whose serial number is the first
+20 hexadecimal digits of its digest (all a virtio disk can carry), or a file of an exported image.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from dsvm.guest.places import EMBEDDED, LAYERS
+from dsvm.guest.system import GuestError, folder, mounts, run
+
+SERIAL_DIGITS = 20
+WAIT_S = 30.0
+PAUSE_S = 0.05
+BLOCK_DEVICES = Path("/sys/block")
+
+
+def mounted(digest: str, *, wait_s: float = WAIT_S) -> Path:
+    """The folder where the layer is mounted; raises `GuestError` when it stays away `wait_s`."""
+    place = LAYERS / digest
+    deadline = time.monotonic() + wait_s
+    prepared = False
+    while True:
+        if str(place) in mounts():
+            return place
+        if source := _source(digest):
+            return _mount(source, place)
+        if not prepared:
+            run("modprobe", "-a", "virtio_blk", "erofs", "loop", "overlay", check=False)
+            prepared = True
+        if time.monotonic() > deadline:
+            raise GuestError(
+                f"layer {digest[:SERIAL_DIGITS]} is not there: no mount at {place}, no disk with "
+                f"that serial number, nothing at {EMBEDDED} (waited {wait_s:.0f} s)"
+            )
+        time.sleep(PAUSE_S)
+
+
+def device_with_serial(serial: str, devices: Path = BLOCK_DEVICES) -> Path | None:
+    """The block device that carries this serial number (virtio and NVMe disks)."""
+    for device in sorted(devices.glob("*")):
+        for place in (device / "serial", device / "device" / "serial"):
+            if _text(place) == serial:
+                return Path("/dev") / device.name
+    return None
+
+
+def _source(digest: str) -> Path | None:
+    embedded = EMBEDDED / f"{digest}.erofs"
+    return device_with_serial(digest[:SERIAL_DIGITS]) or (embedded if embedded.exists() else None)
+
+
+def _mount(source: Path, place: Path) -> Path:
+    folder(place)
+    run("mount", "-t", "erofs", "-o", "ro,nodev,nosuid", source, place)
+    return place
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip("\0 \n")
+    except OSError:
+        return ""

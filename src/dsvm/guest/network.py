@@ -1,0 +1,153 @@
+"""What the machine inherits of the host's network: authorities, proxies, package sources.
+
+Every file written is remembered in /var/lib/dsvm/network.json with the digest of its text; what was
+there before is kept beside it. When inheriting goes off the originals come back. A file that the
+user changed meanwhile is the user's: it is left alone and noted.
+
+Values with credentials (a proxy with a password) are for the login alone: /run/dsvm/login.env and
+/run/dsvm/network.env (for services), both 0600, never /etc/environment, which everybody reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from dsvm.guest.credentials import has_credentials
+from dsvm.guest.environments import Account
+from dsvm.guest.outcome import Outcome
+from dsvm.guest.places import LOGIN_ENV, NETWORK_ENV, VAR
+from dsvm.guest.seed import SeedNetwork
+from dsvm.guest.system import folder, run, write
+
+RECORD = VAR / "network.json"
+ORIGINALS = VAR / "originals"
+AUTHORITIES = Path("/usr/local/share/ca-certificates")
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+ENVIRONMENT = Path("/etc/environment")
+BEGIN, END = "# begin dsvm", "# end dsvm"
+PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+# Programs that bring their own list of authorities and are told of the system's by a variable.
+TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+PATH = "/opt/dsvm/envs/base/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+
+
+def apply(network: SeedNetwork | None, login: Account, home: Path, out: Outcome) -> bool:
+    """Make the network what the seed says; return whether a variable changed."""
+    inherited = network or {"certificates": "", "environment": {}, "files": {}}
+    _authorities(PEM.findall(inherited["certificates"]))
+    _files(inherited["files"], login, home, out)
+    variables = dict(inherited["environment"])
+    if inherited["certificates"]:
+        variables |= dict.fromkeys(TRUST, BUNDLE)
+    return _variables(variables, login)
+
+
+def _authorities(certificates: list[str]) -> None:
+    """One file a certificate, as update-ca-certificates(8) wants them."""
+    wanted = {f"dsvm-{_digest(one)[:16]}.crt": one + "\n" for one in certificates}
+    have = {file.name for file in AUTHORITIES.glob("dsvm-*.crt")}
+    if have == wanted.keys():
+        return
+    for name in have - wanted.keys():
+        (AUTHORITIES / name).unlink()
+    for name, text in wanted.items():
+        write(AUTHORITIES / name, text)
+    run("update-ca-certificates", *(["--fresh"] if have - wanted.keys() else []))
+
+
+def _files(files: dict[str, str], login: Account, home: Path, out: Outcome) -> None:
+    folder(VAR, mode=0o711)
+    record = _record()
+    for name in [name for name in record if name not in files]:
+        _undo(name, record.pop(name), login, home, out)
+        _save(record)
+    for name, text in files.items():
+        path = _place(name, home)
+        if name in record and _text(path) not in (None, text) and _changed(path, record[name]):
+            out.notes.append(f"{name} was changed by hand and is left as it is")
+            continue
+        if name not in record:
+            _keep_original(name, path)
+        record[name] = _digest(text)
+        _save(record)
+        _write(path, text, login, home)
+
+
+def _write(path: Path, text: str, login: Account, home: Path) -> None:
+    private = has_credentials(text)
+    mine = private or path.is_relative_to(home)
+    who = (login.uid, login.gid) if mine else (0, 0)
+    write(path, text, mode=0o600 if private else 0o644, uid=who[0], gid=who[1])
+
+
+def _undo(name: str, digest: str, login: Account, home: Path, out: Outcome) -> None:
+    path, original = _place(name, home), _original(name)
+    if _changed(path, digest):
+        out.notes.append(f"{name} was changed by hand and is left as it is")
+    elif original.exists():
+        _write(path, original.read_text(), login, home)
+    else:
+        path.unlink(missing_ok=True)
+    original.unlink(missing_ok=True)
+
+
+def _keep_original(name: str, path: Path) -> None:
+    text = _text(path)
+    if text is not None:
+        folder(ORIGINALS, mode=0o700)
+        write(_original(name), text, mode=0o600)
+
+
+def _variables(variables: dict[str, str], login: Account) -> bool:
+    public = {name: value for name, value in variables.items() if not has_credentials(value)}
+    secret = {name: value for name, value in variables.items() if name not in public}
+    kept = _without_block(_text(ENVIRONMENT) or "")
+    block = [BEGIN, f'PATH="{PATH}"', *(f'{name}="{value}"' for name, value in public.items()), END]
+    write(ENVIRONMENT, kept + "\n".join(block) + "\n")
+    write(LOGIN_ENV, _assignments(secret), mode=0o600, uid=login.uid, gid=login.gid)
+    return write(NETWORK_ENV, _assignments(variables), mode=0o600)
+
+
+def _assignments(variables: dict[str, str]) -> str:
+    return "".join(f'{name}="{value}"\n' for name, value in variables.items())
+
+
+def _without_block(text: str) -> str:
+    return re.sub(rf"(?ms)^{BEGIN}$.*?^{END}$\n?", "", text)
+
+
+def _place(name: str, home: Path) -> Path:
+    """`~/` is the login's home."""
+    return home / name[2:] if name.startswith("~/") else Path(name)
+
+
+def _original(name: str) -> Path:
+    return ORIGINALS / name.strip("~/").replace("/", "%")
+
+
+def _changed(path: Path, digest: str) -> bool:
+    text = _text(path)
+    return text is not None and _digest(text) != digest
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _record() -> dict[str, str]:
+    text = _text(RECORD)
+    return dict(json.loads(text)) if text else {}
+
+
+def _save(record: dict[str, str]) -> None:
+    write(RECORD, json.dumps(record, indent=1) + "\n", mode=0o600)

@@ -1,0 +1,42 @@
+"""Where everything of dsvm is inside the machine.
+
+/run/dsvm/seed/seed.json         what the host says (root only)
+/run/dsvm/layers/<digest>        a layer, mounted read-only
+/run/dsvm/state.json             what `apply` made of it
+/run/dsvm/views/<env>/<user>     an environment as another user sees it (bound at login by PAM)
+/var/lib/dsvm/overlays/<env>/    what the login changed: upper/ work/ layer set-aside/
+/var/lib/dsvm/users/<user>/<env>/  the same of another user
+/opt/dsvm/envs/<env>             the environment: layer + overlay
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RUN = Path("/run/dsvm")
+SEED = RUN / "seed"
+LAYERS = RUN / "layers"
+STATE = RUN / "state.json"
+VIEWS = RUN / "views"
+APPS = RUN / "apps"
+NETWORK_ENV = RUN / "network.env"
+LOGIN_ENV = RUN / "login.env"
+MOTD = Path("/run/motd.d/dsvm")
+
+VAR = Path("/var/lib/dsvm")
+OVERLAYS = VAR / "overlays"
+USER_OVERLAYS = VAR / "users"
+TRASH = VAR / "trash"
+ENVS = Path("/opt/dsvm/envs")
+PYTHONS = Path("/opt/dsvm/pythons")
+KERNELS = Path("/usr/local/share/jupyter/kernels")
+KEYS = Path("/etc/ssh/dsvm-keys")
+UNITS = Path("/run/systemd/system")
+EMBEDDED = Path("/usr/lib/dsvm/layers")
+
+
+def overlay(environment: str, user: str | None) -> Path:
+    """What a user changed in an environment; None is the machine's login."""
+    if user is None:
+        return OVERLAYS / environment
+    return USER_OVERLAYS / user / environment

@@ -1,0 +1,121 @@
+"""People: the login's keys, further users, and the view each of these has of the environments."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+from collections.abc import Iterable
+from pathlib import Path
+
+from dsvm.guest.environments import Account
+from dsvm.guest.places import KEYS, LOGIN_ENV, VIEWS
+from dsvm.guest.seed import Seed, SeedUser
+from dsvm.guest.system import GuestError, folder, run, write
+
+GROUP = "dsvm-users"
+PAM = Path("/etc/pam.d/sshd")
+NAMESPACES = Path("/etc/security/namespace.d/dsvm.conf")
+BEGIN, END = "# begin dsvm", "# end dsvm"
+
+
+def account(name: str) -> Account:
+    """The account of that name; raises `GuestError` when there is none."""
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        raise GuestError(f"the machine has no account `{name}`") from None
+    return Account(name, found.pw_uid, found.pw_gid)
+
+
+def apply(seed: Seed, errors: list[str]) -> list[Account]:
+    """Keys of the login, accounts of the users; who is no longer in the seed cannot log in."""
+    folder(KEYS)
+    write(KEYS / seed["login"], _lines(seed["authorized_keys"]))
+    wanted = {user["name"]: user for user in seed["users"]}
+    for name in managed() - wanted.keys():
+        _disable(name)
+    accounts = []
+    for user in wanted.values():
+        try:
+            accounts.append(_enable(user))
+        except GuestError as failed:
+            errors.append(f"user {user['name']}: {failed}")
+    views(seed, accounts)
+    return accounts
+
+
+def managed() -> set[str]:
+    """Names of the accounts that dsvm made."""
+    try:
+        return set(grp.getgrnam(GROUP).gr_mem)
+    except KeyError:
+        run("groupadd", "--system", GROUP)
+        return set()
+
+
+def views(seed: Seed, accounts: Iterable[Account]) -> None:
+    """Let PAM bind every user's own view over each environment, in that user's sessions."""
+    others = [one.name for one in accounts]
+    lines = [
+        f"{environment['mountpoint']} {VIEWS}/{environment['name']}/ user ~{','.join(others)}"
+        for environment in seed["environments"]
+        if others
+    ]
+    write(NAMESPACES, _lines(["# Written by dsvm-guest; see namespace.conf(5).", *lines]))
+    block = [
+        BEGIN,
+        f"session [success=ignore default=1] pam_succeed_if.so quiet user = {seed['login']}",
+        f"session optional pam_env.so readenv=1 envfile={LOGIN_ENV}",
+        *(["session required pam_namespace.so"] if others else []),
+        END,
+    ]
+    text = PAM.read_text()
+    write(PAM, _without_block(text) + _lines(block))
+
+
+def _without_block(text: str) -> str:
+    kept, inside = [], False
+    for line in text.splitlines():
+        if line in (BEGIN, END):
+            inside = line == BEGIN
+        elif not inside:
+            kept.append(line)
+    return _lines(kept)
+
+
+def _enable(user: SeedUser) -> Account:
+    name = user["name"]
+    if name not in managed():
+        _create(name)
+    found = pwd.getpwnam(name)
+    if found.pw_shell != "/bin/bash":
+        run("usermod", "--expiredate", "", "--shell", "/bin/bash", name)
+    folder(Path(found.pw_dir), mode=0o700, uid=found.pw_uid, gid=found.pw_gid)
+    write(KEYS / name, _lines(user["keys"]))
+    return Account(name, found.pw_uid, found.pw_gid)
+
+
+def _create(name: str) -> None:
+    """Make the account; one that was made by a run that was killed is completed."""
+    try:
+        if pwd.getpwnam(name).pw_gecos != "dsvm":
+            raise GuestError("the operating system has an account of that name; choose another")
+    except KeyError:
+        run(
+            *("useradd", "--create-home", "--user-group", "--comment", "dsvm"),
+            *("--shell", "/bin/bash", "--key", "HOME_MODE=0700", name),
+        )
+    run("usermod", "--append", "--groups", GROUP, name)
+
+
+def _disable(name: str) -> None:
+    """No login any more, by whatever key; home and changes stay where they are."""
+    (KEYS / name).unlink(missing_ok=True)
+    known = {one.pw_name: one for one in pwd.getpwall()}
+    if name in known and known[name].pw_shell == "/bin/bash":
+        run("usermod", "--expiredate", "1", "--shell", "/usr/sbin/nologin", name)
+        run("pkill", "--signal", "HUP", "--uid", name, check=False)
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in lines)
