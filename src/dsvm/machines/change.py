@@ -12,11 +12,12 @@ from dsvm.home import Home
 from dsvm.lock import fetch_all
 from dsvm.lock.model import Lock, OsPackage
 from dsvm.machines.create import with_apps
+from dsvm.machines.disk import grow
 from dsvm.machines.inside import apply_seed, change_packages
 from dsvm.machines.lifecycle import start_held, stop_held
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
-from dsvm.machines.parts import attached, engine_machine, engine_of
+from dsvm.machines.parts import DISK, attached, engine_machine, engine_of
 from dsvm.machines.plan import Change
 from dsvm.machines.seed import write_seed
 from dsvm.machines.size import from_record, to_record
@@ -90,8 +91,10 @@ def _prepare(machines: Machines, machine: Machine, target: Target) -> Machine:
     record = machine.record.model_copy(
         update={"layers": target.layers, "size": size, "inputs": {}, "tools": ()}
     )
-    if record.size != machine.record.size:
+    if size != machine.record.size:
+        if size.disk != machine.record.size.disk:
+            grow(machine.folder / DISK, size.disk)
         engine_of(machine).resize(engine_machine(machine), from_record(size))
     machine = machines.save(with_apps(machines, record, target.composition))
-    write_seed(machine, target.definition, target.composition, target.lock)
+    write_seed(machine, target.definition, target.composition)
     return machine

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dsvm.definition import format_bytes
 from dsvm.definition.model import Definition
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
@@ -47,8 +48,8 @@ class Change:
     install: tuple[OsPackage, ...] = ()
     remove: tuple[str, ...] = ()
     users: bool = False
-    files: bool = False
     network: bool = False
+    size: bool = False
     restart: tuple[str, ...] = ()
     prove: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
@@ -59,22 +60,18 @@ def plan_change(old: Wish, new: Wish) -> Change:
     _refuse(old, new)
     environments, dropped = _environments(old.lock, new.lock)
     install, remove = _packages(old.lock, new.lock)
-    changed_files = old.definition.files != new.definition.files
-    users = old.definition.users != new.definition.users
-    network = old.definition.network != new.definition.network
-    restart = tuple(_restarts(old, new))
     change = Change(
         environments=environments,
         dropped=dropped,
         install=install,
         remove=remove,
-        users=users,
-        files=changed_files,
-        network=network,
-        restart=restart,
+        users=old.definition.users != new.definition.users,
+        network=old.definition.network != new.definition.network,
+        size=old.size != new.size,
+        restart=tuple(_restarts(old, new)),
         prove=_touched(old, new, {*environments, *dropped}, install, remove),
     )
-    return Change(**{**vars(change), "said": tuple(_said(change, old.lock))})
+    return replace(change, said=tuple(_said(change, old.lock, new.size)))
 
 
 def _refuse(old: Wish, new: Wish) -> None:
@@ -85,6 +82,13 @@ def _refuse(old: Wish, new: Wish) -> None:
             cause="the operating system of a machine cannot be swapped below its files",
             remedy=f"give the definition another `name` for a second machine, or copy what you "
             f"need out, `dsvm rm {name}` and `dsvm up` again",
+        )
+    if new.size.disk < old.size.disk:
+        there, wanted = format_bytes(old.size.disk), format_bytes(new.size.disk)
+        raise DsvmError(
+            f"the disk of machine `{new.definition.name}` cannot shrink",
+            cause=f"it is {there}, the definition now says {wanted}",
+            remedy=f"say at least {there}; a disk takes no more room than what is written on it",
         )
 
 
@@ -115,8 +119,10 @@ def _packages(old: Lock, new: Lock) -> tuple[tuple[OsPackage, ...], tuple[str, .
 def _restarts(old: Wish, new: Wish) -> Iterable[str]:
     if old.definition.mounts != new.definition.mounts:
         yield "the mounts changed"
-    if old.size != new.size:
-        yield "the size changed"
+    if old.size.disk != new.size.disk:
+        yield "the size of the disk changed"
+    if old.size.accelerator != new.size.accelerator:
+        yield "the accelerator changed"
     if new.ports - old.ports:
         yield "an app needs a port of the host"
 
@@ -152,7 +158,7 @@ def _differ(
     return {one.tool for one in new if one not in old}
 
 
-def _said(change: Change, old: Lock) -> Iterable[str]:
+def _said(change: Change, old: Lock, size: Size) -> Iterable[str]:
     before = {environment.name for environment in old.environments}
     versions = {package.name: package.version for package in old.os.packages}
     for name in change.environments:
@@ -165,6 +171,9 @@ def _said(change: Change, old: Lock) -> Iterable[str]:
         yield f"package {package.name} {shown}"
     for name in change.remove:
         yield f"package {name} {versions[name]} removed"
+    if change.size:
+        memory, disk = format_bytes(size.memory), format_bytes(size.disk)
+        yield f"size now {size.cpus} CPUs, {memory} of memory, {disk} of disk"
     for done, what in ((change.users, "users"), (change.network, "network")):
         if done:
             yield f"{what} changed"

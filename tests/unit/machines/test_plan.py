@@ -91,30 +91,38 @@ def test_a_package_no_longer_asked_for_is_removed() -> None:
     assert change.said == ("package vim 1.0 removed",)
 
 
-def test_mounts_size_and_app_ports_need_a_restart() -> None:
+def test_mounts_disk_and_app_ports_need_a_restart_cpus_and_memory_do_not() -> None:
     locked = lock(tree(GIT))
     mounted = Definition(name="lab", mounts={"~/data": "/srv/data"})
-    larger = Size(SIZE.cpus, SIZE.memory * 2, SIZE.disk)
+    larger = Size(SIZE.cpus, SIZE.memory, SIZE.disk * 2)
+    faster = Size(SIZE.cpus + 1, SIZE.memory * 2, SIZE.disk)
 
     def why(**new: object) -> tuple[str, ...]:
         return plan_change(wish(locked), wish(locked, **new)).restart  # type: ignore[arg-type]
 
     assert why(definition=mounted) == ("the mounts changed",)
-    assert why(size=larger) == ("the size changed",)
+    assert why(size=larger) == ("the size of the disk changed",)
+    assert why(size=faster) == ()
     assert why(ports=(8888,)) == ("an app needs a port of the host",)
 
 
-def test_users_and_files_need_no_restart_and_no_proof() -> None:
+def test_users_need_no_restart_and_no_proof() -> None:
     locked = lock(tree(GIT))
     ada = Definition(name="lab", users={"ada": UserDefinition(keys=["ssh-ed25519 AAAA"])})
-    files = Definition(name="lab", files={"~/a": "a"})
 
     changed = plan_change(wish(locked), wish(locked, ada))
-    copied = plan_change(wish(locked), wish(locked, files))
 
-    assert changed.users
-    assert copied.files
-    assert (changed.restart, changed.prove, copied.restart, copied.prove) == ((), (), (), ())
+    assert changed == Change(users=True, said=("users changed",))
+
+
+def test_a_disk_never_shrinks() -> None:
+    locked = lock(tree(GIT))
+    smaller = Size(SIZE.cpus, SIZE.memory, SIZE.disk // 2)
+
+    with pytest.raises(DsvmError) as refused:
+        plan_change(wish(locked), wish(locked, size=smaller))
+
+    assert refused.value.cause == "it is 40G, the definition now says 20G"
 
 
 def test_another_base_is_refused_with_the_remedy() -> None:
