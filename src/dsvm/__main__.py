@@ -1,0 +1,5 @@
+"""`python -m dsvm`."""
+
+from dsvm.cli import main
+
+main()

@@ -1,0 +1,52 @@
+"""The commands, put together. Each imports what it needs when it is called, so help is instant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+EPILOG = "Exit codes: 0 done, 1 an error, 2 wrong usage, 3 some check failed, 130 interrupted."
+
+app = typer.Typer(
+    name="dsvm",
+    help="The data science virtual machine: built, booted and proven.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+environments = typer.Typer(
+    help="The environments of a machine.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from dsvm import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def run(args: list[str]) -> int:
+    """Parse and call; returns the command's exit code."""
+    code = app(args, prog_name="dsvm", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
+from dsvm.cli import environment, host, inside, lifecycle, project, prove  # noqa: E402
+
+project.register(app)
+lifecycle.register(app)
+inside.register(app)
+prove.register(app)
+environment.register(environments)
+app.add_typer(environments, name="env")
+host.register(app)

@@ -1,0 +1,75 @@
+"""doctor and gc: this host, and what dsvm keeps on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsvm.cli.call import Call, command
+
+if TYPE_CHECKING:
+    from dsvm.host.finding import Finding
+
+MARKS = {True: "ok", False: "NO", None: "-"}
+
+
+def register(app: typer.Typer) -> None:
+    command(app, json=True)(gc)
+    command(app, json=True)(doctor)
+
+
+def gc(
+    call: Call,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be freed.")
+    ] = False,
+) -> None:
+    """Free what no machine and no lock here needs: downloads, layers, images."""
+    from dsvm.console import size
+    from dsvm.definition import find
+    from dsvm.machines.gc import gc as free
+
+    here = find(Path.cwd())
+    folders = (here.parent,) if here else ()
+    freed = free(call.home, folders=folders, dry_run=dry_run)
+    if call.json:
+        call.console.json({"freed": freed.by_kind, "bytes": freed.total, "dry_run": dry_run})
+        return
+    rows = [{"kind": kind, "size": size(count)} for kind, count in freed.by_kind.items()]
+    call.console.table(rows, ["kind", "size"])
+    call.console.say(f"{size(freed.total)} {'would be' if dry_run else 'is'} freed")
+
+
+def doctor(call: Call) -> int:
+    """What this host can do, with a remedy on each line that says no."""
+    from dsvm.engines import all_engines
+    from dsvm.host.doctor import examine, usable
+
+    findings = examine(call.home, all_engines(call.home), call.progress)
+    if call.json:
+        call.console.json([_json(finding) for finding in findings])
+    else:
+        call.console.table([_row(finding) for finding in findings], ["", "what", "found"])
+    return 0 if usable(findings) else 1
+
+
+def _row(finding: Finding) -> dict[str, str]:
+    took = f" ({finding.seconds:.1f} s)" if finding.seconds is not None else ""
+    lines = [finding.text + took, *finding.notes]
+    if finding.remedy:
+        lines.append(f"hint: {finding.remedy}")
+    return {"": MARKS[finding.ok], "what": finding.name, "found": "\n".join(lines)}
+
+
+def _json(finding: Finding) -> dict[str, object]:
+    return {
+        "group": finding.group,
+        "name": finding.name,
+        "ok": finding.ok,
+        "text": finding.text,
+        "remedy": finding.remedy,
+        "notes": list(finding.notes),
+        "seconds": finding.seconds,
+    }

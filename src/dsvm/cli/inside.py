@@ -1,0 +1,177 @@
+"""ssh run cp open logs: working inside a machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dsvm.cli.call import Call, NameArgument, command, machine_meant, over_ssh
+
+TAIL_LINES = 200
+FOLLOW_S = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    command(app)(ssh)
+    command(app)(run)
+    command(app)(cp)
+    command(app, "open", json=True)(open_)
+    command(app)(logs)
+
+
+def ssh(call: Call, name: NameArgument = None) -> None:
+    """A shell in the machine."""
+    machine = machine_meant(call, name)
+    machine.ssh.open()
+    _become(call, machine.ssh.argv())
+
+
+def run(
+    call: Call,
+    words: Annotated[list[str], typer.Argument(metavar="[NAME] -- CMD ARG...")],
+) -> None:
+    """Run a command in the machine; streams and exit status are its own.
+
+    The words after `--` reach the command unchanged, no shell between.
+    """
+    from dsvm.errors import UsageError
+
+    name, marker, argv = words[:1], words[:1] == ["--"], words[1:]
+    if not marker and words[1:2] == ["--"]:
+        argv = words[2:]
+    elif not marker:
+        raise UsageError(
+            "where does the command begin?", remedy="dsvm run [NAME] -- CMD ARG..., with the `--`"
+        )
+    if not argv:
+        raise UsageError("no command after `--`", remedy="dsvm run [NAME] -- CMD ARG...")
+    machine = machine_meant(call, None if marker else name[0])
+    machine.ssh.open()
+    tty = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    _become(call, machine.ssh.argv(argv, tty=tty))
+
+
+def cp(
+    call: Call,
+    paths: Annotated[
+        list[str], typer.Argument(metavar="FROM... TO", help="One side is NAME:PATH (or :PATH).")
+    ],
+) -> None:
+    """Copy files and folders between this host and a machine."""
+    from dsvm.errors import UsageError
+
+    if len(paths) < 2:
+        raise UsageError("where to?", remedy="dsvm cp FILE NAME:PATH, or dsvm cp NAME:PATH FILE")
+    from dsvm.machines.transfer import get, put
+
+    *sources, target = [_place(path) for path in paths]
+    ends = {place[0] for place in sources}
+    into = target[0] is not None
+    if into == any(end is not None for end in ends) or len(ends) != 1:
+        raise UsageError(
+            "exactly one side of a copy is in a machine",
+            remedy="dsvm cp FILE NAME:PATH, or dsvm cp NAME:PATH FILE",
+        )
+    machine = machine_meant(call, (target[0] if into else ends.pop()) or None)
+    machine.ssh.open()
+    for _, path in sources:
+        if into:
+            put(machine.ssh, Path(path), target[1] or "~")
+        else:
+            get(machine.ssh, path, Path(target[1]))
+
+
+def open_(
+    call: Call,
+    name: NameArgument = None,
+    app: Annotated[str | None, typer.Option(help="The app; default: the first one.")] = None,
+) -> None:
+    """The address that opens an app of the machine, signed in; in the browser if there is one."""
+    from dsvm.machines.lifecycle import open_app
+
+    url = open_app(machine_meant(call, name), app)
+    if call.json:
+        call.console.json({"url": url})
+        return
+    call.console.data(url)
+    for line in forwarding(url):
+        call.console.say(line)
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        import webbrowser
+
+        webbrowser.open(url)
+
+
+def logs(
+    call: Call,
+    name: NameArgument = None,
+    log: Annotated[
+        str | None, typer.Option("--log", help="Another log than the console's; see --list.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="List the machine's logs.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    lines: Annotated[int, typer.Option("-n", help="How many of the last lines.")] = TAIL_LINES,
+) -> None:
+    """The machine's console, or another of its logs."""
+    from dsvm.errors import DsvmError, UsageError
+
+    machine = machine_meant(call, name)
+    known = {file.stem: file for file in sorted(machine.logs.glob("*.log"))}
+    if show:
+        for file in known.values():
+            call.console.data(str(file))
+        return
+    file = known.get(log or "console")
+    if file is None and log:
+        raise UsageError(f"no log `{log}`", remedy=f"there are: {', '.join(known) or 'none yet'}")
+    if file is None:
+        raise DsvmError(
+            f"machine `{machine.name}` has no console log yet",
+            remedy=f"`dsvm start {machine.name}` starts it",
+        )
+    _show(call, file, lines, follow)
+
+
+def forwarding(url: str) -> list[str]:
+    """What to type on one's own computer when this host was reached by SSH."""
+    host = over_ssh()
+    if host is None:
+        return []
+    from urllib.parse import urlsplit
+
+    port = urlsplit(url).port
+    user = os.environ.get("USER", "root")
+    return [f"on your own computer first: ssh -N -L {port}:127.0.0.1:{port} {user}@{host}"]
+
+
+def _show(call: Call, file: Path, lines: int, follow: bool) -> None:
+    with file.open(encoding="utf-8", errors="replace") as text:
+        for line in text.readlines()[-lines:]:
+            call.console.data(line.rstrip("\n"))
+        while follow:
+            more = text.read()
+            if more:
+                call.console.out.write(more)
+                call.console.out.flush()
+            time.sleep(FOLLOW_S)
+
+
+def _place(text: str) -> tuple[str | None, str]:
+    """`NAME:PATH` -> its machine and path; a path of this host has None."""
+    name, colon, path = text.partition(":")
+    if not colon or "/" in name:
+        return None, text
+    return name, path
+
+
+def _become(call: Call, argv: list[str]) -> None:
+    """Become ssh: its streams and its exit status are then ours without anything between."""
+    call.console.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvp(argv[0], argv)

@@ -1,0 +1,203 @@
+"""init tools lock build schema: from a definition to an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsvm.cli.call import Call, command
+
+if TYPE_CHECKING:
+    from dsvm.catalog import Catalog
+    from dsvm.catalog.model import Tool
+    from dsvm.lock.model import Lock
+
+
+def register(app: typer.Typer) -> None:
+    command(app)(init)
+    command(app, json=True)(tools)
+    command(app, json=True)(lock)
+    command(app, json=True)(build)
+    command(app)(schema)
+
+
+def init(
+    call: Call,
+    name: Annotated[
+        str | None, typer.Argument(help="The machine's name; default: the folder's.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="The set of tools to begin with.")] = "starter",
+) -> None:
+    """Write a commented dsvm.toml in this folder."""
+    from dsvm.cli.definition import write_definition
+
+    path = write_definition(call, Path.cwd(), name=name, profile=profile)
+    call.console.data(str(path))
+
+
+def tools(
+    call: Call, name: Annotated[str | None, typer.Argument(help="One tool, in full.")] = None
+) -> None:
+    """The tools there are."""
+    from dsvm.cli.definition import catalog_here
+
+    catalog = catalog_here()
+    if name is not None:
+        tool = catalog.tool(name)
+        entry = _one_tool(tool, _entry(catalog, tool))
+        if call.json:
+            call.console.json(entry)
+            return
+        rows = [{"": key, tool.title: _text(value)} for key, value in entry.items() if value]
+        call.console.table(rows, ["", tool.title])
+        return
+    entries = [_entry(catalog, catalog.tools[tool]) for tool in sorted(catalog.tools)]
+    if call.json:
+        call.console.json(entries)
+        return
+    rows = [{key: _text(value) for key, value in entry.items()} for entry in entries]
+    call.console.table(rows, ["name", "group", "profiles", "licence", "summary"])
+
+
+def lock(
+    call: Call,
+    tools: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TOOL]...", help="With --upgrade: only these tools."),
+    ] = None,
+    upgrade: Annotated[bool, typer.Option("--upgrade", help="Move to newer versions.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only tell whether the lock is stale: exit code 1.")
+    ] = False,
+) -> int:
+    """Write dsvm.lock: a version and a digest for every byte that will be installed."""
+    from dsvm.cli.definition import definition_path
+    from dsvm.errors import UsageError
+    from dsvm.lock import diff
+
+    if tools and not upgrade:
+        raise UsageError("tools are named without --upgrade", remedy="dsvm lock --upgrade TOOL")
+    path = definition_path()
+    if check:
+        return _check(call, path)
+    moved = (frozenset(tools) if tools else None) if upgrade else frozenset()
+    old, new = _locked(call, path, moved)
+    changes = diff(old, new)
+    if call.json:
+        call.console.json([vars(change) for change in changes])
+    else:
+        for change in changes if old else []:
+            call.console.data(str(change))
+        call.console.say(f"{len(changes)} changes" if old else "locked")
+    return 0
+
+
+def build(call: Call) -> None:
+    """Build the layers and the image of the definition, locking it first if needed."""
+    import time
+
+    from dsvm.build import build as build_image
+    from dsvm.catalog.compose import compose
+    from dsvm.cli.definition import definition_path
+    from dsvm.console import size, span
+    from dsvm.host.prepare import prepare
+
+    path = definition_path()
+    prepare("auto", call.home, call.progress, agree=call.agree)
+    _, composition = compose(path)
+    _, locked = _locked(call, path, frozenset())
+    began = time.monotonic()
+    image = build_image(locked, composition, call.home, progress=call.progress)
+    took = time.monotonic() - began
+    shown = ("name", "kind", "digest", "bytes", "seconds", "cached")
+    layers = [layer.model_dump(include=set(shown)) for layer in image.layers]
+    if call.json:
+        call.console.json({"image": image.id, "layers": layers, "seconds": round(took, 2)})
+        return
+    rows = [
+        {
+            "layer": layer.name,
+            "size": size(layer.bytes),
+            "built": "kept" if layer.cached else f"in {span(layer.seconds)}",
+            "digest": layer.digest,
+        }
+        for layer in image.layers
+    ]
+    call.console.table(rows, ["layer", "size", "built", "digest"])
+    call.console.data(f"image {image.id}")
+
+
+def schema(call: Call) -> None:
+    """The JSON Schema of dsvm.toml, for editors."""
+    from dsvm.definition import json_schema
+
+    call.console.json(json_schema())
+
+
+def _locked(call: Call, path: Path, upgrade: frozenset[str] | None) -> tuple[Lock | None, Lock]:
+    """The lock beside the definition as it was, and as it is now."""
+    from dsvm.catalog.compose import compose
+    from dsvm.lock import make_lock, read_lock, write_lock
+
+    _, composition = compose(path)
+    file = path.with_name("dsvm.lock")
+    old = read_lock(file)
+    new = make_lock(composition, call.home, old=old, upgrade=upgrade, progress=call.progress)
+    if new != old:
+        write_lock(file, new)
+    return old, new
+
+
+def _check(call: Call, path: Path) -> int:
+    """Whether the lock still answers the definition; touches nothing."""
+    from dsvm.catalog.compose import compose
+    from dsvm.lock import read_lock, request_digest
+
+    _, composition = compose(path)
+    lock = read_lock(path.with_name("dsvm.lock"))
+    fresh = lock is not None and lock.request == request_digest(composition)
+    if call.json:
+        call.console.json({"fresh": fresh})
+    elif fresh:
+        call.console.say("the lock fits the definition")
+    else:
+        from dsvm.errors import DsvmError
+
+        raise DsvmError(
+            "there is no dsvm.lock" if lock is None else "the lock is stale",
+            cause="the definition or the catalog asks for something else" if lock else None,
+            remedy="`dsvm lock` brings it up to date, keeping versions that still fit",
+        )
+    return 0 if fresh else 1
+
+
+def _entry(catalog: Catalog, tool: Tool) -> dict[str, object]:
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "group": tool.group,
+        "summary": tool.summary,
+        "licence": tool.licence,
+        "sources": tool.sources,
+        "profiles": catalog.profiles_of(tool.name),
+    }
+
+
+def _one_tool(tool: Tool, entry: dict[str, object]) -> dict[str, object]:
+    """All that the catalog says of one tool."""
+    environment = tool.environment
+    return entry | {
+        "homepage": tool.homepage,
+        "requires": tool.requires,
+        "environment": environment.name if environment else None,
+        "packages": tool.apt,
+        "apps": [app.name for app in tool.apps],
+        "checks": [check.name for check in tool.checks],
+        "example": tool.example,
+    }
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,1 @@
+"""The host: what dsvm needs on it, and what it can do (`dsvm doctor`)."""

@@ -1,0 +1,23 @@
+"""What all tests share: the order of the run, and `--long`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SYSTEM = Path(__file__).parent / "system"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run the tests with full counts")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """System tests come last and stay on one worker, whose machines they share."""
+    items.sort(key=lambda item: SYSTEM in item.path.parents)
+    for item in items:
+        if SYSTEM in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("system"))
+        if item.get_closest_marker("long") and not config.getoption("--long"):
+            item.add_marker(pytest.mark.skip(reason="full counts: run ./test --long"))
