@@ -1,0 +1,54 @@
+"""JupyterLab opens with its token and without a cookie; without the token nothing opens."""
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+LAB = "http://127.0.0.1:8888"
+SECRET = dict(
+    line.split("=", 1) for line in Path("/run/dsvm/apps/jupyterlab.env").read_text().splitlines()
+)
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Redirects are an answer here, not a way."""
+
+    def redirect_request(self, *_args: object) -> None:
+        return None
+
+
+OPENER = urllib.request.build_opener(Stay, urllib.request.ProxyHandler({}))
+
+
+def status(path: str) -> int:
+    try:
+        with OPENER.open(LAB + path, timeout=20) as page:
+            return page.status
+    except urllib.error.HTTPError as answer:
+        return answer.code
+    except OSError as down:
+        sys.exit(f"jupyterlab does not answer: {down}")
+
+
+token = SECRET["DSVM_TOKEN"]
+seen = {
+    "with the token": status(f"/lab?token={token}"),
+    "without": status("/lab"),
+    "api without": status("/api/contents"),
+    "with another token": status("/api/contents?token=" + "0" * len(token)),
+}
+if seen["with the token"] != 200:
+    sys.exit(f"/lab with the token answers {seen['with the token']}")
+if seen["without"] != 302 or seen["api without"] != 403 or seen["with another token"] != 403:
+    sys.exit(f"it opens without its token: {seen}")
+for process in Path("/proc").glob("[0-9]*/cmdline"):
+    try:
+        words = process.read_bytes()
+    except OSError:
+        continue
+    if token.encode() in words and int(process.parent.name) != os.getpid():
+        sys.exit(f"the token stands in the arguments of process {process.parent.name}")
+print(json.dumps({"statuses": seen}))
