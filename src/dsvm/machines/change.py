@@ -12,7 +12,7 @@ from dsvm.home import Home
 from dsvm.lock import fetch_all
 from dsvm.lock.model import Lock, OsPackage
 from dsvm.machines.create import with_apps
-from dsvm.machines.disk import grow
+from dsvm.machines.disk import grow_disk
 from dsvm.machines.inside import apply_seed, change_packages
 from dsvm.machines.lifecycle import start_held, stop_held
 from dsvm.machines.listing import running
@@ -93,8 +93,8 @@ def _prepare(machines: Machines, machine: Machine, target: Target) -> Machine:
     )
     if size != machine.record.size:
         if size.disk != machine.record.size.disk:
-            grow(machine.folder / DISK, size.disk)
+            grow_disk(machine.folder / DISK, size.disk, log=machine.logs / "disk.log")
         engine_of(machine).resize(engine_machine(machine), from_record(size))
     machine = machines.save(with_apps(machines, record, target.composition))
-    write_seed(machine, target.definition, target.composition)
+    write_seed(machine, target.definition, target.composition, target.lock)
     return machine

@@ -10,7 +10,7 @@ from dsvm.build.model import Image, Layer
 from dsvm.catalog.compose import Composition
 from dsvm.engines.base import Engine, Size
 from dsvm.lock.model import Lock
-from dsvm.machines.disk import create_overlay
+from dsvm.machines.disk import create_disk
 from dsvm.machines.keys import make_keys
 from dsvm.machines.machine import Machine
 from dsvm.machines.model import AppPage, MachineRecord
@@ -42,7 +42,7 @@ def create(
         (folder / part).mkdir(mode=0o700)
     make_keys(folder / "ssh", name)
     disk = Store(machines.home.store).get(image.digest)
-    create_overlay(disk, folder / DISK, size.disk)
+    create_disk(disk, folder / DISK, size.disk, log=folder / "logs" / "disk.log")
     record = MachineRecord(
         name=name,
         engine=engine.name,
