@@ -1,0 +1,161 @@
+"""Writes what the guest is told at each start: machines/<name>/seed/seed.json (0600).
+
+The words are those of `dsvm.guest.seed`. Secrets (host key, app tokens, inherited credentials)
+are in this file and in no other place the guest's image or layers come from.
+"""
+
+from __future__ import annotations
+
+import json
+
+from dsvm.build.model import Layer
+from dsvm.catalog.compose import Composition
+from dsvm.catalog.load import load_catalog
+from dsvm.catalog.model import Base, Tool
+from dsvm.definition.model import Definition
+from dsvm.errors import DsvmError
+from dsvm.guest.seed import (
+    Seed,
+    SeedApp,
+    SeedEnvironment,
+    SeedKernel,
+    SeedLayer,
+    SeedNetwork,
+    SeedTree,
+    SeedUnit,
+    SeedUser,
+)
+from dsvm.lock.model import Lock, LockedEnvironment
+from dsvm.machines.inherit import network
+from dsvm.machines.keys import HOST, OWNER, public
+from dsvm.machines.machine import LOGIN, Machine
+from dsvm.machines.state import write_atomic
+
+SEED = "seed/seed.json"
+VERSION = 1
+# The guest puts in the version of the variant that it mounts: they may differ.
+DISPLAY_NAME = "{name} (Python {{python}})"
+
+
+def write_seed(
+    machine: Machine, definition: Definition, composition: Composition, lock: Lock | None = None
+) -> None:
+    """Write the seed of a machine; `lock` is the one to come where it is not yet the record's.
+
+    The layers are the record's. Raises `DsvmError` when one of the lock's environments has no
+    layer.
+    """
+    _save(machine, make_seed(machine, definition, composition, lock or machine.record.lock))
+
+
+def refresh_network(machine: Machine, definition: Definition) -> None:
+    """Bring the inherited network up to date with the host of now; the rest stays."""
+    path = machine.folder / SEED
+    seed: Seed = json.loads(path.read_text(encoding="utf-8"))
+    seed["network"] = _network(definition, load_catalog().bases[machine.record.lock.base])
+    _save(machine, seed)
+
+
+def make_seed(
+    machine: Machine, definition: Definition, composition: Composition, lock: Lock
+) -> Seed:
+    """The seed as data."""
+    record, keys = machine.record, machine.folder / "ssh"
+    return Seed(
+        version=VERSION,
+        name=record.name,
+        login=LOGIN,
+        authorized_keys=[public(keys, OWNER)],
+        host_key=(keys / HOST).read_text(encoding="utf-8"),
+        host_key_public=public(keys, HOST),
+        accelerator=record.size.accelerator,
+        image=record.image.id,
+        environments=_environments(composition, lock, record.layers),
+        trees=_trees(record.layers),
+        kernels=[
+            SeedKernel(
+                name=kernel.name,
+                display_name=kernel.display_name,
+                language=kernel.language,
+                argv=kernel.argv,
+            )
+            for kernel in composition.kernels
+        ],
+        apps=[
+            SeedApp(name=app.name, port=app.port, token=record.tokens[app.name])
+            for app in composition.apps
+        ],
+        units=[unit for tool in composition.tools for unit in _units(tool)],
+        users=[
+            SeedUser(name=name, keys=list(user.keys)) for name, user in definition.users.items()
+        ],
+        network=_network(definition, composition.base),
+    )
+
+
+def _environments(
+    composition: Composition, lock: Lock, layers: tuple[Layer, ...]
+) -> list[SeedEnvironment]:
+    locked: dict[str, list[LockedEnvironment]] = {}
+    for one in lock.environments:
+        locked.setdefault(one.name, []).append(one)
+    kernels = {plan.name: plan.kernel for plan in composition.environments}
+    return [
+        SeedEnvironment(
+            name=name,
+            python=variants[0].python,
+            mountpoint=_mountpoint(name, layers),
+            variants=_variants(variants, layers),
+            kernel=kernels[name],
+            display_name=DISPLAY_NAME.format(name=name),
+        )
+        for name, variants in locked.items()
+    ]
+
+
+def _variants(locked: list[LockedEnvironment], layers: tuple[Layer, ...]) -> dict[str, SeedLayer]:
+    return {one.variant: _layer(_of(one.name, one.variant, layers)) for one in locked}
+
+
+def _of(name: str, variant: str | None, layers: tuple[Layer, ...]) -> Layer:
+    for layer in layers:
+        if layer.environment == name and variant in (None, layer.variant):
+            return layer
+    raise DsvmError(
+        f"environment `{name}` ({variant}) is in the lock but was not built",
+        remedy="`dsvm build` makes it",
+    )
+
+
+def _mountpoint(name: str, layers: tuple[Layer, ...]) -> str:
+    return _of(name, None, layers).mountpoint or f"/opt/dsvm/envs/{name}"
+
+
+def _layer(layer: Layer) -> SeedLayer:
+    return SeedLayer(digest=layer.digest, bytes=layer.bytes)
+
+
+def _trees(layers: tuple[Layer, ...]) -> list[SeedTree]:
+    return [
+        SeedTree(mountpoint=layer.mountpoint, layer=_layer(layer))
+        for layer in layers
+        if layer.kind in ("interpreter", "app") and layer.mountpoint
+    ]
+
+
+def _units(tool: Tool) -> list[SeedUnit]:
+    units = []
+    for service in tool.services:
+        name = f"{service.name}.service"
+        text = (tool.folder / "files" / name).read_text(encoding="utf-8")
+        units.append(SeedUnit(name=name, text=text, enable=service.enable))
+    return units
+
+
+def _network(definition: Definition, base: Base) -> SeedNetwork | None:
+    return network(base, definition.sources) if definition.network.inherit else None
+
+
+def _save(machine: Machine, seed: Seed) -> None:
+    (machine.folder / SEED).parent.mkdir(mode=0o700, exist_ok=True)
+    write_atomic(machine.folder / SEED, json.dumps(seed, indent=1).encode() + b"\n")
