@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Outcome = Literal["passed", "failed", "not_tested"]
+MACHINE = "machine"
+"""The tool name of the checks that belong to the machine as a whole."""
 
 
 class Record(BaseModel):
@@ -34,9 +37,20 @@ class Summary(Record):
     failed: int
     not_tested: int
 
+    @classmethod
+    def of(cls, checks: Iterable[CheckResult]) -> Summary:
+        """Counts each outcome; not tested is never counted as passed."""
+        outcomes = [check.outcome for check in checks]
+        return cls(
+            passed=outcomes.count("passed"),
+            failed=outcomes.count("failed"),
+            not_tested=outcomes.count("not_tested"),
+        )
+
 
 class Report(Record):
-    """`at` is ISO 8601 in UTC; `changes` lists what the user changed in overlays (no failure)."""
+    """`at` is ISO 8601 in UTC; `changes` lists what the user changed (no failure); `about` says
+    what machine it was (base, image, size), each as a person reads it."""
 
     machine: str
     at: str
@@ -45,4 +59,9 @@ class Report(Record):
     checks: tuple[CheckResult, ...]
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    about: dict[str, str] = Field(default_factory=dict)
     seconds: float = 0.0
+
+    def json_data(self) -> dict[str, Any]:
+        """`verify --json`: everything but the figures."""
+        return self.model_dump(mode="json", exclude={"checks": {"__all__": {"figures"}}})

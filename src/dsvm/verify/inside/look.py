@@ -1,0 +1,141 @@
+"""Tells what a machine is: its state, speed, packages, kernels, units, ports. Standard library.
+
+Called with the name of one question below; prints its answer as JSON. Run as root for `ports`
+and `files`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STATE = Path("/run/dsvm/state.json")
+LAYERS = Path("/run/dsvm/layers")
+KERNELS = Path("/usr/local/share/jupyter/kernels")
+ROUNDS = 3
+
+
+def start() -> dict[str, Any]:
+    """What has to be known before any check runs. `loop_s`: how long a fixed loop of Python takes,
+    the best of three."""
+    memory = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return {
+        "state": json.loads(STATE.read_text()) if STATE.exists() else None,
+        "cpus": len(os.sched_getaffinity(0)),
+        "memory": int(memory.group(1)) * 1024 if memory else 0,
+        "loop_s": min(_loop() for _ in range(ROUNDS)),
+        "kernel": os.uname().release,
+        "os": _os_name(),
+    }
+
+
+def _loop() -> float:
+    begin = time.perf_counter()
+    total = 0
+    for number in range(200_000):
+        total += number * number
+    return time.perf_counter() - begin
+
+
+def _os_name() -> str:
+    found = re.search(r'^PRETTY_NAME="?([^"\n]*)', Path("/etc/os-release").read_text(), re.M)
+    return found.group(1) if found else "?"
+
+
+def packages() -> list[list[str]]:
+    """Name, version, architecture, status of every OS package (dpkg-query(1))."""
+    fields = "${Package}\\t${Version}\\t${Architecture}\\t${db:Status-Status}\\n"
+    return [line.split("\t") for line in _said("dpkg-query", "-W", "-f", fields).splitlines()]
+
+
+def files() -> list[str]:
+    """The files of OS packages that are not as their package has them, as `dpkg --verify` says."""
+    return [line for line in _said("dpkg", "--verify").splitlines() if line.strip()]
+
+
+def environments() -> dict[str, Any]:
+    """Of each environment's frozen layer: its distributions by version."""
+    state = json.loads(STATE.read_text())
+    found = {}
+    for name, one in state["environments"].items():
+        if one["layer"]:
+            place = LAYERS / one["layer"] / "lib"
+            infos = sorted(place.glob("python3*/site-packages/*.dist-info"))
+            found[name] = dict(info.name.removesuffix(".dist-info").split("-", 1) for info in infos)
+    return found
+
+
+def kernels() -> dict[str, Any]:
+    """Every kernel spec; `starts` tells whether its program is there."""
+    found: dict[str, Any] = {}
+    for folder in sorted(KERNELS.glob("*")):
+        try:
+            spec = json.loads((folder / "kernel.json").read_text())
+            spec["starts"] = os.access(spec["argv"][0], os.X_OK)
+            found[folder.name] = spec
+        except (OSError, ValueError, KeyError, IndexError) as wrong:
+            found[folder.name] = {"unreadable": f"{type(wrong).__name__}: {wrong}"}
+    return found
+
+
+def units() -> dict[str, Any]:
+    """The state of systemd, and every unit that failed with the end of its log."""
+    listed = _said("systemctl", "list-units", "--failed", "--plain", "--no-legend", "--full")
+    names = [line.split()[0] for line in listed.splitlines() if line.strip()]
+    return {"failed": {name: _log(name) for name in names}}
+
+
+def unit(name: str, patience_s: str) -> dict[str, Any]:
+    """One unit's state; while it is starting it is waited for."""
+    late = time.monotonic() + float(patience_s)
+    while True:
+        shown = _said("systemctl", "show", "-p", "ActiveState,SubState,Result,LoadState", name)
+        state = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+        if state.get("ActiveState") not in ("activating", "reloading") or time.monotonic() > late:
+            return {**state, "log": "" if state.get("ActiveState") == "active" else _log(name)}
+        time.sleep(0.2)
+
+
+def _log(name: str) -> str:
+    return _said("journalctl", "-u", name, "-n", "5", "-o", "cat", "--no-pager").strip()
+
+
+def ports() -> list[dict[str, Any]]:
+    """Every socket that waits for others: protocol, address, port, program, user (ss(8))."""
+    found = []
+    for line in _said("ss", "-H", "-l", "-t", "-u", "-n", "-p", "-e").splitlines():
+        words = line.split()
+        address, _, port = words[4].rpartition(":")
+        program = re.search(r'users:\(\("([^"]+)"', line)
+        user = re.search(r"\buid:(\d+)", line)
+        found.append(
+            {
+                "protocol": words[0],
+                "address": address.partition("%")[0].strip("[]"),
+                "port": int(port) if port.isdigit() else 0,
+                "program": program.group(1) if program else "?",
+                "uid": int(user.group(1)) if user else 0,
+            }
+        )
+    return found
+
+
+def _said(*argv: str) -> str:
+    """What a program says, whatever its status: `dpkg --verify` ends with 1 when it found some."""
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+
+
+QUESTIONS: dict[str, Callable[..., object]] = {
+    question.__name__: question
+    for question in (start, packages, files, environments, kernels, units, unit, ports)
+}
+
+if __name__ == "__main__":
+    print(json.dumps(QUESTIONS[sys.argv[1]](*sys.argv[2:])))
