@@ -22,23 +22,37 @@ environments = typer.Typer(
 )
 
 
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _version(wanted: bool) -> None:
+    if wanted:
         from dsvm import __version__
 
         typer.echo(__version__)
         raise typer.Exit
 
 
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    """All of it is in the options."""
+
+
 def run(args: list[str]) -> int:
     """Parse and call; returns the command's exit code."""
-    code = app(args, prog_name="dsvm", standalone_mode=False)
+    code = app(_kept(args), prog_name="dsvm", standalone_mode=False)
     return code if isinstance(code, int) else 0
+
+
+def _kept(args: list[str]) -> list[str]:
+    """The parser swallows the first `--`; `dsvm run` has to see where its command begins."""
+    command = next((word for word in args if not word.startswith("-")), None)
+    if command != "run" or "--" not in args:
+        return args
+    at = args.index("--")
+    return [*args[:at], "--", *args[at:]]
 
 
 from dsvm.cli import environment, host, inside, lifecycle, project, prove  # noqa: E402

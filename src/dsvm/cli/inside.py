@@ -126,15 +126,16 @@ def logs(
         for file in known.values():
             call.console.data(str(file))
         return
-    file = known.get(log or "console")
-    if file is None and log:
+    wanted = log or "console"
+    if wanted in known:
+        _show(call, known[wanted], lines, follow)
+    elif log:
         raise UsageError(f"no log `{log}`", remedy=f"there are: {', '.join(known) or 'none yet'}")
-    if file is None:
+    else:
         raise DsvmError(
             f"machine `{machine.name}` has no console log yet",
             remedy=f"`dsvm start {machine.name}` starts it",
         )
-    _show(call, file, lines, follow)
 
 
 def forwarding(url: str) -> list[str]:

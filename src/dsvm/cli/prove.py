@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsvm.cli.call import Call, NameArgument, command
+from dsvm.cli.call import Call, NameArgument, command, machine_meant
 
 if TYPE_CHECKING:
-    pass
+    from dsvm.catalog.model import Tool
+    from dsvm.machines.machine import Machine
+    from dsvm.verify.model import CheckResult, Report
 
 CHECK_FAILED = 3
 MARKS = {"passed": "ok", "failed": "FAILED", "not_tested": "not tested"}
@@ -27,4 +31,72 @@ def verify(
     ] = None,
 ) -> int:
     """Prove the machine: run the checks of its tools, write the report."""
-    raise NotImplementedError
+    machine = machine_meant(call, name)
+    report = prove(call)(machine, _tools_of(machine, tool or []), tuple(tool or ()))
+    if call.json:
+        call.console.json(
+            report.model_dump(mode="json", exclude={"checks": {"__all__": {"figures"}}})
+        )
+    else:
+        _show(call, machine, report)
+    return CHECK_FAILED if report.summary.failed else 0
+
+
+def prove(call: Call) -> Callable[[Machine, tuple[Tool, ...], tuple[str, ...]], Report]:
+    """What `up` and `verify` prove a machine with."""
+    from dsvm.verify import verify as run_checks
+
+    def proven(machine: Machine, tools: tuple[Tool, ...], only: tuple[str, ...]) -> Report:
+        return run_checks(machine, tools, only=only, progress=call.progress)
+
+    return proven
+
+
+def _tools_of(machine: Machine, wanted: list[str]) -> tuple[Tool, ...]:
+    """The tools the machine was made with. Raises `UsageError` for a wanted one it lacks."""
+    from dsvm.catalog import load_catalog
+    from dsvm.errors import UsageError
+    from dsvm.machines.parts import applied, on_host
+
+    record = machine.record
+    for name in wanted:
+        if name not in record.tools:
+            raise UsageError(
+                f"machine `{machine.name}` has no tool `{name}`",
+                remedy=f"it has {', '.join(record.tools)}; `dsvm add {name}` adds one",
+            )
+    own = [on_host(path, Path(record.folder)) for path in applied(record).catalog.paths]
+    catalog = load_catalog(own)
+    return tuple(catalog.tool(name) for name in record.tools)
+
+
+def _show(call: Call, machine: Machine, report: Report) -> None:
+    from dsvm.machines.reports import last_report
+
+    call.console.table(
+        [_row(check) for check in report.checks], ["", "tool", "check", "time", "why"]
+    )
+    for change in report.changes:
+        call.console.data(f"changed by you: {change}")
+    for note in report.notes:
+        call.console.data(f"note: {note}")
+    counts = report.summary
+    call.console.data(
+        f"{counts.passed} passed, {counts.failed} failed, {counts.not_tested} not tested"
+    )
+    last = last_report(machine)
+    if last:
+        call.console.say(f"report: {last.path.with_suffix('.html')}")
+
+
+def _row(check: CheckResult) -> dict[str, str]:
+    from dsvm.console import span
+
+    place = " ".join(part for part in (check.environment, check.variant, check.device) if part)
+    return {
+        "": MARKS[check.outcome],
+        "tool": check.tool,
+        "check": f"{check.check} ({place})" if place else check.check,
+        "time": span(check.seconds),
+        "why": check.reason or "",
+    }

@@ -21,6 +21,7 @@ from dsvm.host.packages import installed_by_dsvm, missing, needs
 from dsvm.programs import ProgramFailed, run
 from dsvm.progress import Progress
 
+Fact = Callable[[], Finding]
 PROBE_TIMEOUT_S = 180.0
 VERSIONS = (
     ("mmdebstrap", ["mmdebstrap", "--version"]),
@@ -33,7 +34,7 @@ VERSIONS = (
 
 def examine(home: Home, engines: Sequence[Engine], progress: Progress) -> list[Finding]:
     """Everything, in the order to be read. Probes of engines boot for real: seconds each."""
-    facts_of_host: list[Callable[[], Finding]] = [
+    facts_of_host: list[Fact] = [
         facts.system,
         facts.cpus,
         facts.memory,

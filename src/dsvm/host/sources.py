@@ -9,11 +9,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dsvm.host.finding import Finding
 from dsvm.host.index import ask_index
+from dsvm.lock.mirrors import without_credentials
 from dsvm.programs import ProgramFailed, run
 
 TIMEOUT_S = 30
@@ -61,11 +62,11 @@ def _mirror(uri: str, release: str) -> Finding:
             address = f"{uri}dists/{release}/InRelease"
             return _done([APT_HELPER, "download-file", address, target], f"{release} answers")
 
-    return _timed(f"apt {_shown(uri)}", remedy, ask)
+    return _timed(f"apt {without_credentials(uri)}", remedy, ask)
 
 
-def _done(argv: list[str | Path] | list[str], text: str) -> str:
-    run(list(argv), timeout_s=TIMEOUT_S)
+def _done(argv: Sequence[str | Path], text: str) -> str:
+    run(argv, timeout_s=TIMEOUT_S)
     return text
 
 
@@ -80,10 +81,3 @@ def _timed(name: str, remedy: str, ask: Callable[[], str]) -> Finding:
             name, False, f"not reached: {why}", remedy=remedy, seconds=took, group="sources"
         )
     return Finding(name, True, text, seconds=time.monotonic() - began, group="sources")
-
-
-def _shown(uri: str) -> str:
-    """The address without a login that may be in it."""
-    scheme, _, rest = uri.partition("://")
-    place = rest.split("/", 1)
-    return f"{scheme}://{place[0].rpartition('@')[2]}/{place[1] if len(place) > 1 else ''}"
