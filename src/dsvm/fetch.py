@@ -283,7 +283,7 @@ class _Job:
 
     def _take(self, answer: httpx.Response, writer: Writer) -> None:
         since, before = time.monotonic(), writer.size
-        for chunk in answer.iter_raw(CHUNK):
+        for chunk in answer.iter_raw():  # as it comes: a size would wait for it, also forever
             self._keep(chunk, writer)
             now = time.monotonic()
             if now - since > self.limits.window_s:

@@ -244,6 +244,7 @@ def _unresolved(
     plan: EnvironmentPlan, variant: Variant, tried: Sequence[str], failed: DsvmError | None
 ) -> DsvmError:
     said = failed.output.strip() if isinstance(failed, ProgramFailed) else ""
+    said = said.replace("dsvm-environment", f"environment `{plan.name}`")
     asked = f"tools: {', '.join(plan.tools)}" if plan.tools else "[environments] in dsvm.toml"
     return DsvmError(
         f"environment `{plan.name}` ({variant}) cannot be locked",
