@@ -59,7 +59,8 @@ def _apply(seed: Seed, out: Outcome) -> None:
         _tell_gpu(seed, gpu, out)
         moved = environments.apply(seed, gpu, login, people, out)
     with _timed(out, "kernels"):
-        kernels.apply(seed, login)
+        pythons = {one.name: one.python for one in out.environments if one.variant}
+        kernels.apply(seed, pythons, login)
         _watch([login, *people])
     with _timed(out, "units"):
         units.apply(seed, login, moved, variables, out)

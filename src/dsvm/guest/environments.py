@@ -91,22 +91,21 @@ def _environment(
     out: Outcome,
 ) -> bool:
     choice = choose(list(environment["variants"]), accelerator, gpu)
-    problem, digest, aside, changed = choice.problem, None, "", False
+    problem, layer, aside, changed = choice.problem, None, "", False
     try:
         if choice.variant:
             digest = environment["variants"][choice.variant]["digest"]
-            aside, changed = _mount(environment, digest, login, others)
+            layer, aside, changed = _mount(environment, digest, login, others)
     except (GuestError, OSError) as failed:
         problem = str(failed)
-    mounted = digest is not None and environment["mountpoint"] in mounts()
     out.environments.append(
         EnvironmentState(
             name=environment["name"],
-            python=environment["python"],
+            python=_python(layer) or environment["python"],
             mountpoint=environment["mountpoint"],
-            variant=choice.variant if mounted else None,
-            device=choice.variant if mounted else None,
-            layer=digest,
+            variant=choice.variant if layer else None,
+            device=choice.variant if layer else None,
+            layer=layer.name if layer else None,
             reason=choice.reason,
             set_aside=aside,
             error=problem,
@@ -117,9 +116,15 @@ def _environment(
     return changed
 
 
+def _python(layer: Path | None) -> str | None:
+    """The Python of a variant: another variant of the same environment may have another one."""
+    libraries = sorted(layer.glob("lib/python3.*")) if layer else []
+    return libraries[0].name.removeprefix("python") if libraries else None
+
+
 def _mount(
     environment: SeedEnvironment, digest: str, login: Account, others: Sequence[Account]
-) -> tuple[str, bool]:
+) -> tuple[Path, str, bool]:
     layer = layers.mounted(digest)
     point, name = Path(environment["mountpoint"]), environment["name"]
     aside, changed = _one(layer, digest, overlay_of(name, None), point, login)
@@ -128,7 +133,7 @@ def _mount(
         folder(view.parent.parent, mode=0o711)
         folder(view.parent, mode=0)
         _one(layer, digest, overlay_of(name, user.name), view, user)
-    return aside, changed
+    return layer, aside, changed
 
 
 def _one(layer: Path, digest: str, changes: Path, point: Path, who: Account) -> tuple[str, bool]:

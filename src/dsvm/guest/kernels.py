@@ -20,13 +20,18 @@ from dsvm.guest.system import folder, write
 Spec = Mapping[str, Any]
 
 
-def apply(seed: Seed, login: Account, place: Path = KERNELS) -> None:
+def apply(seed: Seed, pythons: Mapping[str, str], login: Account, place: Path = KERNELS) -> None:
     """Write the kernels of the seed's environments and tools; remove those it has no longer.
 
+    `pythons` has the Python version of each mounted environment; the others are no kernels.
     The folder is the login's: kernels of its own environments appear in it too.
     """
     folder(place, uid=login.uid, gid=login.gid)
-    wanted = {one["name"]: _of_environment(one) for one in seed["environments"] if one["kernel"]}
+    wanted = {
+        one["name"]: _of_environment(one, pythons[one["name"]])
+        for one in seed["environments"]
+        if one["kernel"] and one["name"] in pythons
+    }
     wanted |= {one["name"]: _of_tool(one) for one in seed["kernels"]}
     for name, spec in wanted.items():
         save(place, name, spec)
@@ -65,11 +70,11 @@ def python_spec(argv: list[str], display_name: str, prefix: str, about: dict[str
     }
 
 
-def _of_environment(one: SeedEnvironment) -> Spec:
+def _of_environment(one: SeedEnvironment, python: str) -> Spec:
     prefix = one["mountpoint"]
     argv = [f"{prefix}/bin/python", "-m", "ipykernel_launcher"]
     about = {"kind": "environment", "environment": one["name"]}
-    return python_spec(argv, one["display_name"], prefix, about)
+    return python_spec(argv, one["display_name"].replace("{python}", python), prefix, about)
 
 
 def _of_tool(one: SeedKernel) -> Spec:

@@ -31,6 +31,8 @@ BEGIN, END = "# begin dsvm", "# end dsvm"
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 # Programs that bring their own list of authorities and are told of the system's by a variable.
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+# Variables that hold a credential whatever their value looks like (uv's of an index).
+SECRET_NAME = re.compile(r"PASSWORD|USERNAME|TOKEN|SECRET", re.IGNORECASE)
 PATH = "/opt/dsvm/envs/base/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
 
 
@@ -102,7 +104,11 @@ def _keep_original(name: str, path: Path) -> None:
 
 
 def _variables(variables: dict[str, str], login: Account) -> bool:
-    public = {name: value for name, value in variables.items() if not has_credentials(value)}
+    public = {
+        name: value
+        for name, value in variables.items()
+        if not has_credentials(value) and not SECRET_NAME.search(name)
+    }
     secret = {name: value for name, value in variables.items() if name not in public}
     kept = _without_block(_text(ENVIRONMENT) or "")
     block = [BEGIN, f'PATH="{PATH}"', *(f'{name}="{value}"' for name, value in public.items()), END]

@@ -18,7 +18,10 @@ class SeedLayer(TypedDict):
 
 
 class SeedEnvironment(TypedDict):
-    """`mountpoint` is /opt/dsvm/envs/<name>; `variants` maps `cpu`/`nvidia` to its layer."""
+    """`mountpoint` is /opt/dsvm/envs/<name>; `variants` maps `cpu`/`nvidia` to its layer.
+
+    In `display_name` the guest puts the Python version of the variant it mounts for `{python}`.
+    """
 
     name: str
     python: str
