@@ -1,0 +1,113 @@
+"""verify: machine + checks -> report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from dsvm.catalog.model import Tool
+from dsvm.errors import DsvmError, UsageError
+from dsvm.machines.machine import Machine
+from dsvm.machines.parts import applied
+from dsvm.progress import Progress
+from dsvm.store import binary_size
+from dsvm.verify.machine_checks import machine_jobs
+from dsvm.verify.model import MACHINE, CheckResult, Report, Summary
+from dsvm.verify.reports import write
+from dsvm.verify.schedule import Job, run_jobs
+from dsvm.verify.scratch import scratch
+from dsvm.verify.setting import Setting
+from dsvm.verify.tool_checks import jobs_of
+
+
+def verify(
+    machine: Machine, tools: Sequence[Tool], *, only: Sequence[str] = (), progress: Progress
+) -> Report:
+    """Run the checks of `tools` (all of the machine's) inside the machine; write the report.
+
+    `only` names the tools to prove; `machine` stands for the checks of the machine as a whole;
+    empty means all. The report is left below `machine.reports`. A machine that is not reached
+    gives a report too, in which that is what failed. Raises `UsageError` for an unknown name.
+    """
+    _known(only, tools)
+    begin, at = time.monotonic(), datetime.now(UTC)
+    changes: list[str] = []
+    about = _about(machine)
+    try:
+        checks = _proven(machine, tools, only, progress, changes, about)
+    except DsvmError as lost:
+        checks = [_unreached(lost, time.monotonic() - begin)]
+    report = Report(
+        machine=machine.name,
+        at=at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        engine=machine.record.engine,
+        summary=Summary.of(checks),
+        checks=tuple(checks),
+        changes=tuple(sorted(changes)),
+        notes=machine.record.notes,
+        about=about,
+        seconds=round(time.monotonic() - begin, 2),
+    )
+    write(report, machine.reports)
+    return report
+
+
+def _proven(
+    machine: Machine,
+    tools: Sequence[Tool],
+    only: Sequence[str],
+    progress: Progress,
+    changes: list[str],
+    about: dict[str, str],
+) -> list[CheckResult]:
+    wanted = [tool for tool in tools if not only or tool.name in only]
+    with scratch(machine.ssh, wanted) as place:
+        setting = Setting(machine, tools, place, place.ask("start"))
+        about.update(system=setting.start["os"], kernel=setting.start["kernel"])
+        jobs = list(_jobs(setting, wanted, only, changes))
+        return run_jobs(jobs, cpus=setting.cpus, memory=setting.memory, progress=progress)
+
+
+def _jobs(
+    setting: Setting, wanted: Sequence[Tool], only: Sequence[str], changes: list[str]
+) -> Iterator[Job]:
+    for tool in wanted:
+        yield from jobs_of(tool, setting)
+    if not only or MACHINE in only:
+        yield from machine_jobs(setting, changes)
+
+
+def _known(only: Sequence[str], tools: Sequence[Tool]) -> None:
+    names = [tool.name for tool in tools]
+    for name in only:
+        if name not in names and name != MACHINE:
+            raise UsageError(
+                f"tool `{name}` is not in this machine",
+                remedy=f"it has {', '.join([*names, MACHINE])}",
+            )
+
+
+def _about(machine: Machine) -> dict[str, str]:
+    record = machine.record
+    size = record.size
+    return {
+        "base": applied(record).base,
+        "image": record.image.id[:16],
+        "accelerator": record.accelerator,
+        "CPUs": str(size.cpus),
+        "memory": binary_size(size.memory),
+        "layers": str(len(record.layers)),
+        "OS packages locked": str(len(record.lock.os.packages)),
+    }
+
+
+def _unreached(lost: DsvmError, seconds: float) -> CheckResult:
+    """The machine did not answer, or not as a machine does: that is the one thing proven."""
+    return CheckResult(
+        tool=MACHINE,
+        check="reached over SSH",
+        outcome="failed",
+        reason=f"{lost.what}: {lost.cause}" if lost.cause else lost.what,
+        seconds=round(seconds, 3),
+    )
