@@ -1,0 +1,101 @@
+"""The command line of systemd-nspawn. See systemd-nspawn(1), versions 252 and later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsvm.engines.nspawn.plan import Plan
+
+PROGRAM = "systemd-nspawn"
+REBOOT_STATUS = 133
+"""nspawn's own status when the machine asked for a reboot (with --keep-unit)."""
+
+UID_COUNT = 65536
+RUN = "/run/dsvm"
+LAYERS = "/run/dsvm/layers"
+SEED = "/run/dsvm/seed"
+
+# What root inside would need only to reach the host, where no user namespace keeps it in.
+DROPPED = ("CAP_MKNOD", "CAP_SYS_TTY_CONFIG", "CAP_AUDIT_CONTROL", "CAP_LEASE", "CAP_SYS_NICE")
+
+
+@dataclass(frozen=True)
+class Work:
+    """The supervisor's folder: a tmpfs that exists only in its own mount namespace."""
+
+    root: Path
+
+    @property
+    def disk(self) -> Path:
+        """The disk as a raw file."""
+        return self.root / "disk"
+
+    @property
+    def tree(self) -> Path:
+        """The mounted root partition."""
+        return self.root / "tree"
+
+    @property
+    def seed(self) -> Path:
+        return self.root / "seed"
+
+    @property
+    def resolv_conf(self) -> Path:
+        return self.root / "resolv.conf"
+
+    @property
+    def notify(self) -> Path:
+        return self.root / "notify"
+
+    def layer(self, digest: str) -> Path:
+        return self.root / "layers" / digest
+
+    def folder(self, number: int) -> Path:
+        return self.root / "folders" / str(number)
+
+
+def nspawn_argv(plan: Plan, work: Work) -> list[str]:
+    """Boots the machine from `work.tree`; all that is bound is already mounted below `work`."""
+    machine = plan.machine
+    argv = [
+        PROGRAM,
+        "--quiet",
+        f"--directory={work.tree}",
+        f"--machine={machine.name}",
+        "--register=no",
+        "--keep-unit",
+        "--private-network",
+        "--console=pipe",
+        "--link-journal=no",
+        "--timezone=off",
+        "--resolv-conf=off",
+        *_isolation(plan.uid_base),
+        *_binds(plan, work),
+    ]
+    return [*argv, "--as-pid2", "--", plan.init] if plan.init else [*argv, "--boot"]
+
+
+def _isolation(uid_base: int | None) -> list[str]:
+    if uid_base is None:
+        return [f"--drop-capability={','.join(DROPPED)}"]
+    return [f"--private-users={uid_base}:{UID_COUNT}", "--private-users-ownership=map"]
+
+
+def _binds(plan: Plan, work: Work) -> list[str]:
+    # Root-owned files of the host stay root's inside; folders have been translated already.
+    option = ":idmap" if plan.uid_base is not None else ""
+    # Folders that nspawn makes belong to the host's root, a stranger inside; a tmpfs does not.
+    argv = [f"--tmpfs={RUN}:mode=755", f"--tmpfs={LAYERS}:mode=755"]
+    argv += [f"--bind-ro={work.seed}:{SEED}{option}"]
+    argv += [f"--bind-ro={work.resolv_conf}:/etc/resolv.conf"]
+    for layer in plan.machine.layers:
+        argv.append(f"--bind-ro={work.layer(layer.digest)}:{LAYERS}/{layer.digest}{option}")
+    for number, mount in enumerate(plan.machine.mounts):
+        kind = "--bind-ro" if mount.read_only else "--bind"
+        argv.append(f"{kind}={work.folder(number)}:{_escaped(mount.target)}")
+    return argv
+
+
+def _escaped(path: str) -> str:
+    return path.replace("\\", "\\\\").replace(":", "\\:")

@@ -1,0 +1,127 @@
+"""How the engine speaks with a running supervisor: one JSON request, one JSON answer.
+
+The socket lies in the machine's own folder, which only its owner may enter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from dsvm.engines.base import AttachedLayer
+from dsvm.engines.nspawn.plan import layers_from
+from dsvm.errors import DsvmError
+
+ANSWER_TIMEOUT_S = 60.0
+READ_TIMEOUT_S = 5.0
+LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """`stop_in`: power off, kill after so many seconds. `attach`: layers to make visible."""
+
+    stop_in: float | None = None
+    attach: tuple[AttachedLayer, ...] = ()
+
+
+def ask(place: Path, request: Request) -> None:
+    """Send a request and wait for its answer.
+
+    Raises `DsvmError` as the supervisor did, `OSError` when no supervisor listens.
+    """
+    with socket.socket(socket.AF_UNIX) as connection, _short(place) as path:
+        connection.settimeout(ANSWER_TIMEOUT_S)
+        connection.connect(path)
+        connection.sendall(json.dumps(asdict(request), default=str).encode())
+        connection.shutdown(socket.SHUT_WR)
+        answer = json.loads(_read_all(connection) or "{}")
+    if "error" in answer:
+        raise error_from(answer["error"])
+
+
+def error_data(error: DsvmError) -> dict[str, str | None]:
+    """An error as it crosses to the process that asked."""
+    log = str(error.log) if error.log else None
+    return {"what": error.what, "cause": error.cause, "remedy": error.remedy, "log": log}
+
+
+def error_from(data: dict[str, str | None]) -> DsvmError:
+    log = data["log"]
+    return DsvmError(
+        data["what"] or "",
+        cause=data["cause"],
+        remedy=data["remedy"],
+        log=Path(log) if log else None,
+    )
+
+
+class Listener:
+    """The supervisor's end."""
+
+    def __init__(self, place: Path) -> None:
+        place.unlink(missing_ok=True)
+        self._place = place
+        self._socket = socket.socket(socket.AF_UNIX)
+        with _short(place) as path:
+            self._socket.bind(path)
+        place.chmod(0o600)
+        self._socket.listen()
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+        self._place.unlink(missing_ok=True)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def answer_one(self, do: Callable[[Request], None]) -> None:
+        """Take one request, do it, answer. A client that goes away is no fault."""
+        connection, _ = self._socket.accept()
+        with connection, suppress(OSError, ValueError, KeyError):
+            connection.settimeout(READ_TIMEOUT_S)
+            asked = json.loads(_read_all(connection))
+            request = Request(asked["stop_in"], layers_from(asked["attach"]))
+            connection.sendall(json.dumps(_outcome(do, request)).encode())
+
+
+def _outcome(do: Callable[[Request], None], request: Request) -> dict[str, object]:
+    try:
+        do(request)
+    except DsvmError as failed:
+        return {"error": error_data(failed)}
+    except OSError as failed:
+        wrapped = DsvmError("the running machine could not do it", cause=str(failed))
+        return {"error": error_data(wrapped)}
+    return {}
+
+
+@contextmanager
+def _short(place: Path) -> Iterator[str]:
+    """A name for a socket of any depth: their paths end at 108 bytes."""
+    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{place.name}"
+    finally:
+        os.close(folder)
+
+
+def _read_all(connection: socket.socket) -> str:
+    parts: list[bytes] = []
+    while (part := connection.recv(65536)) and sum(map(len, parts)) < LIMIT:
+        parts.append(part)
+    return b"".join(parts).decode()

@@ -1,0 +1,268 @@
+"""The engine as the rest of dsvm sees it: starts, asks and ends supervisors."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import dsvm
+from dsvm.engines.base import (
+    AttachedLayer,
+    EngineMachine,
+    Running,
+    Size,
+    SshAddress,
+    Unusable,
+    Usable,
+)
+from dsvm.engines.nspawn import control, probe
+from dsvm.engines.nspawn.cgroups import Cgroup
+from dsvm.engines.nspawn.command import UID_COUNT
+from dsvm.engines.nspawn.network import check_ports
+from dsvm.engines.nspawn.plan import Places, Plan, State, read_state, write_plan
+from dsvm.errors import DsvmError
+from dsvm.home import Home
+
+LOOPBACK = "127.0.0.1"
+SSH_PORT = 22
+START_TIMEOUT_S = 90.0
+# Beyond the machine's own time to power off: unmounting and flushing a large disk.
+FLUSH_TIMEOUT_S = 90.0
+KILL_TIMEOUT_S = 10.0
+# systemd's range for containers (UIDS-GIDS.md), in steps of one machine.
+UID_FIRST, UID_LAST = 524288, 1878982656
+SYSTEMD = Path("/run/systemd/system")
+
+
+class NspawnEngine:
+    """See `dsvm.engines.base.Engine`."""
+
+    name = "nspawn"
+    rank = 20
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def programs(self) -> dict[str, str]:
+        return dict(probe.PROGRAMS)
+
+    def probe(self, *, force: bool = False) -> Usable | Unusable:
+        """Boot something small with all that a machine needs; the answer is kept in the cache."""
+        return probe.probe(self._home, self._boot_once, force=force)
+
+    def create(self, machine: EngineMachine) -> None:
+        Places(machine.folder).engine.mkdir(parents=True, exist_ok=True)
+
+    def start(self, machine: EngineMachine) -> None:
+        answer = self.probe()
+        if isinstance(answer, Unusable):
+            raise DsvmError(
+                f"machine `{machine.name}` cannot be started",
+                cause=f"engine `nspawn`: {answer.reason}",
+                remedy=answer.remedy,
+            )
+        self._launch(machine, userns=probe.ROOT_IS_ROOT not in answer.notes)
+        machine.notes.extend(note for note in answer.notes if note not in machine.notes)
+
+    def running(self, machine: EngineMachine) -> Running | None:
+        places = Places(machine.folder)
+        if not _locked(places):
+            _sweep(places)
+            return None
+        state = read_state(places)
+        if state is None:  # it is just coming up, or going down
+            return None
+        return Running(state.pid, state.since, _notes(state))
+
+    def ssh(self, machine: EngineMachine) -> SshAddress:
+        return SshAddress(LOOPBACK, machine.ports[SSH_PORT])
+
+    def attach(self, machine: EngineMachine, layers: tuple[AttachedLayer, ...]) -> None:
+        try:
+            control.ask(Places(machine.folder).control, control.Request(attach=layers))
+        except OSError as gone:
+            raise DsvmError(f"machine `{machine.name}` does not run", cause=str(gone)) from None
+
+    def stop(self, machine: EngineMachine, timeout_s: float) -> None:
+        places = Places(machine.folder)
+        if _locked(places):
+            with suppress(OSError):  # it is ending already
+                control.ask(places.control, control.Request(stop_in=timeout_s))
+            if not _wait_unlocked(places, timeout_s + FLUSH_TIMEOUT_S):
+                self._kill(machine, places)
+        _sweep(places)
+
+    def resize(self, machine: EngineMachine, size: Size) -> None:
+        """Processors and memory change at once; a stopped machine takes its size at its start."""
+        if self.running(machine) is None:
+            return
+        if size.disk != machine.size.disk:
+            raise DsvmError(
+                f"the disk of machine `{machine.name}` cannot change while it runs",
+                remedy=f"dsvm stop {machine.name}",
+            )
+        places = Places(machine.folder)
+        machine.notes[:] = Cgroup(places.unit, scope=_systemd()).limit(size)
+
+    def destroy(self, machine: EngineMachine) -> None:
+        places = Places(machine.folder)
+        if _locked(places):
+            raise DsvmError(
+                f"machine `{machine.name}` still runs", remedy=f"dsvm stop {machine.name}"
+            )
+        _sweep(places)
+        shutil.rmtree(places.engine, ignore_errors=True)
+
+    def _boot_once(self, machine: EngineMachine, init: str, userns: bool) -> None:
+        self.create(machine)
+        self._launch(machine, userns=userns, init=init)
+        _wait_unlocked(Places(machine.folder), START_TIMEOUT_S)
+
+    def _launch(self, machine: EngineMachine, *, userns: bool, init: str | None = None) -> None:
+        places = Places(machine.folder)
+        if _locked(places) and not _wait_unlocked(places, KILL_TIMEOUT_S):
+            raise DsvmError(f"machine `{machine.name}` is running already")
+        _sweep(places)
+        check_ports(machine.ports)
+        places.engine.mkdir(parents=True, exist_ok=True)
+        places.console.parent.mkdir(parents=True, exist_ok=True)
+        base = _free_uids(machine.folder) if userns else None
+        write_plan(Plan(machine, base, _systemd(), init))
+        reader, writer = os.pipe()
+        with places.log.open("ab") as log, os.fdopen(reader, "rb") as answer:
+            process = subprocess.Popen(
+                _supervisor_argv(places, writer),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env={**os.environ, "PYTHONPATH": _python_path()},
+                pass_fds=(writer,),
+                start_new_session=True,
+            )
+            os.close(writer)
+            said = answer.read()
+        _check_answer(machine, places, said, process)
+
+    def _kill(self, machine: EngineMachine, places: Places) -> None:
+        state = read_state(places)
+        if state is not None:
+            with suppress(ProcessLookupError):
+                os.kill(state.pid, signal.SIGKILL)
+        if not _wait_unlocked(places, KILL_TIMEOUT_S):
+            raise DsvmError(f"machine `{machine.name}` cannot be stopped", log=places.log)
+
+
+def _supervisor_argv(places: Places, ready: int) -> list[str]:
+    argv = [sys.executable, "-m", "dsvm.engines.nspawn.supervisor", str(places.plan), str(ready)]
+    if not _systemd():
+        return argv
+    # Where systemd owns the control groups it hands us a part of its tree; the scope also lets
+    # the machine outlive the session that started it.
+    return [
+        "systemd-run",
+        "--scope",
+        "--quiet",
+        "--collect",
+        f"--unit=dsvm-{places.unit}",
+        "--property=Delegate=yes",
+        *argv,
+    ]
+
+
+def _check_answer(
+    machine: EngineMachine, places: Places, said: bytes, process: subprocess.Popen[bytes]
+) -> None:
+    try:
+        answer = json.loads(said)
+    except ValueError:
+        process.wait()
+        raise DsvmError(
+            f"machine `{machine.name}` did not start",
+            cause=f"its supervisor ended with status {process.returncode} and no word",
+            log=places.log,
+        ) from None
+    if "error" in answer:
+        process.wait()
+        raise control.error_from(answer["error"])
+    machine.notes[:] = answer["notes"]
+    # The supervisor is meant to outlive this process; it is nobody's zombie then. While this
+    # process lives, it is collected whenever the next program ends.
+    process.returncode = 0
+
+
+def _notes(state: State) -> tuple[str, ...]:
+    return (*state.notes, *((probe.ROOT_IS_ROOT,) if state.uid_base is None else ()))
+
+
+def _locked(places: Places) -> bool:
+    """Whether a supervisor lives: it holds the lock for as long as it exists."""
+    try:
+        descriptor = os.open(places.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _wait_unlocked(places: Places, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while _locked(places):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _sweep(places: Places) -> None:
+    """What a killed supervisor could not put away: only empty groups and files."""
+    for file in (places.state, places.control):
+        file.unlink(missing_ok=True)
+    if places.engine.exists() and not _systemd():
+        Cgroup(places.unit, scope=False).remove()
+
+
+def _systemd() -> bool:
+    """Whether systemd is this host's init: sd_booted(3)."""
+    return SYSTEMD.is_dir()
+
+
+def _python_path() -> str:
+    """Where the supervisor finds this very package, from a checkout or installed."""
+    ours = str(Path(dsvm.__file__).parents[1])
+    inherited = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([ours, inherited] if inherited else [ours])
+
+
+def _free_uids(folder: Path) -> int:
+    """Where 65536 ids begin that nothing on this host runs with; the same each time if it can."""
+    used = {uid // UID_COUNT for uid in _uids_in_use()}
+    count = (UID_LAST - UID_FIRST) // UID_COUNT
+    begin = int.from_bytes(hashlib.sha256(os.fsencode(folder)).digest()[:4])
+    for step in range(count):
+        base = UID_FIRST + (begin + step) % count * UID_COUNT
+        if base // UID_COUNT not in used:
+            return base
+    raise DsvmError("no range of user ids is free on this host")
+
+
+def _uids_in_use() -> set[int]:
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found.add(process.stat().st_uid)
+    return found

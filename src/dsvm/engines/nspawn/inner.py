@@ -1,0 +1,324 @@
+"""Process 1 of a machine's namespaces: mounts, boots, serves its engine, puts away.
+
+It ends the whole machine when any part that the machine cannot live without is gone. A machine
+that powers off is put away in order: its last process is gone, then the file system is unmounted,
+then its loop device is gone, then the disk is flushed and closed.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from dsvm.engines import storage
+from dsvm.engines.base import AttachedLayer
+from dsvm.engines.nspawn import linux, mounts, network
+from dsvm.engines.nspawn.cgroups import Cgroup
+from dsvm.engines.nspawn.command import LAYERS, REBOOT_STATUS, Work, nspawn_argv
+from dsvm.engines.nspawn.control import Listener, Request
+from dsvm.engines.nspawn.plan import Places, Plan, State, write_state
+from dsvm.errors import DsvmError
+from dsvm.programs import run
+
+POWER_OFF = signal.SIGRTMIN + 4
+"""systemd(1): process 1 starts poweroff.target."""
+
+BOOT_TIMEOUT_S = 30.0
+PUT_AWAY_TIMEOUT_S = 15.0
+# A machine without its network is taken down in order, but at once.
+CUT_OFF_TIMEOUT_S = 5.0
+DISK_WAIT_S = 10.0
+RESOLVER_CHECK_S = 5.0
+NSPAWN_STATE = Path("/run/systemd/nspawn")
+USER_STATE = Path("/run/user")
+NETNS = USER_STATE / "0" / "netns" / "dsvm"
+"""Where pasta's AppArmor profile on Debian and Ubuntu lets it open a namespace."""
+
+
+def run_machine(
+    plan: Plan, places: Places, cgroup: Cgroup, outer: int, answer: Callable[[object], None]
+) -> int:
+    """Run the machine to its end; return the exit status. `answer` is told once that it runs."""
+    machine = Machine(plan, places, cgroup)
+    machine.prepare()
+    notes = tuple(machine.notes)
+    ending = REBOOT_STATUS
+    while ending == REBOOT_STATUS:
+        machine.boot()
+        write_state(places, State(outer, time.time(), notes, plan.uid_base))
+        answer({"notes": notes})
+        ending = machine.serve()
+        machine.down()
+    machine.put_away()
+    return ending
+
+
+class Machine:
+    """The parts of one running machine."""
+
+    def __init__(self, plan: Plan, places: Places, cgroup: Cgroup) -> None:
+        self.notes: list[str] = []
+        self._plan = plan
+        self._places = places
+        self._cgroup = cgroup
+        self._work = Work(places.engine / "run")
+        self._signals = _signal_pipe()
+        self._storage: storage.Storage | None = None
+        self._loop: Path | None = None
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._folder = -1
+        self._nspawn = 0
+        self._leader = 0
+        self._pasta = 0
+        self._kill_at: float | None = None
+
+    def prepare(self) -> None:
+        """All that lives as long as this process: limits, disk, mounts."""
+        self.notes += self._cgroup.limit(self._plan.machine.size)
+        _private_view(self._work.root)
+        self._folder = os.open(self._work.root, os.O_RDONLY | os.O_DIRECTORY)
+        self._mount_disk()
+        for layer in self._plan.machine.layers:
+            self._mount_layer(layer)
+        mounts.bind(self._plan.machine.seed, self._work.seed)
+        for number, folder in enumerate(self._plan.machine.mounts):
+            target = self._work.folder(number)
+            if note := mounts.bind_folder(folder, target, self._plan.uid_base):
+                self.notes.append(note)
+        self._write_resolv_conf()
+        # nspawn keeps locks and folders of its own there, for all machines of a host alike.
+        _hide(NSPAWN_STATE, "755")
+        _hide(USER_STATE, "755")
+        NETNS.parent.mkdir(parents=True)
+
+    def boot(self) -> None:
+        """Start the machine's init and join its network. Raises `DsvmError`."""
+        network.check_ports(self._plan.machine.ports)
+        self._kill_at = None
+        self._nspawn = self._start_nspawn()
+        # As a file of ours: pasta may not look into /proc of other users' processes.
+        NETNS.touch()
+        linux.mount(f"/proc/{self._leader}/ns/net", NETNS, flags=linux.MS_BIND)
+        resolver = self._work.resolv_conf.read_text(encoding="utf-8")
+        self._pasta = network.join(
+            NETNS,
+            self._plan.machine.ports,
+            self._places.log,
+            forward_dns=network.RESOLVER in resolver,
+        )
+
+    def serve(self) -> int:
+        """Until the machine ends: requests, signals, deaths. Return nspawn's exit status."""
+        with selectors.DefaultSelector() as events, Listener(self._places.control) as listener:
+            events.register(self._signals, selectors.EVENT_READ)
+            events.register(listener, selectors.EVENT_READ)
+            while True:
+                ready = events.select(self._patience())
+                for key, _ in ready:
+                    if key.fileobj is listener:
+                        listener.answer_one(self._do)
+                    elif signal.SIGTERM in os.read(self._signals, 64):
+                        self._power_off(PUT_AWAY_TIMEOUT_S)
+                ended = self._reap()
+                if ended is not None:
+                    return ended
+                if self._kill_at is not None and time.monotonic() > self._kill_at:
+                    _say("the machine did not power off in time: killed")
+                    _kill(self._leader)
+                    _kill(self._nspawn)
+                self._write_resolv_conf()
+
+    def down(self) -> None:
+        """No process of the machine is left, nor its network."""
+        _kill(self._leader)
+        _kill(self._pasta)
+        linux.unmount(NETNS, lazy=True)
+        storage_pid = self._storage.pid if self._storage else 0
+        deadline = time.monotonic() + PUT_AWAY_TIMEOUT_S
+        while network.children() - {storage_pid}:
+            self._reap()
+            if time.monotonic() > deadline:
+                raise DsvmError("processes of the machine cannot be killed", log=self._places.log)
+            time.sleep(0.005)
+
+    def put_away(self) -> None:
+        """Unmount, wait for the loop device, flush and close the disk."""
+        linux.unmount(self._work.tree)
+        deadline = time.monotonic() + PUT_AWAY_TIMEOUT_S
+        while self._loop and _backs(self._loop, self._work.disk):
+            if time.monotonic() > deadline:
+                raise DsvmError("the machine's disk is still held", log=self._places.log)
+            time.sleep(0.005)
+        if self._storage:
+            self._storage.close()
+
+    def _mount_disk(self) -> None:
+        machine = self._plan.machine
+        self._work.tree.mkdir()
+        self._storage = storage.export(
+            machine.disk, self._work.disk, self._places.log, wait_s=DISK_WAIT_S
+        )
+        # The daemon must not be among those that hold the mount it serves: were it the last of
+        # them to be killed, it would have to unmount the file system, whose last writes wait for
+        # the daemon itself, for ever.
+        linux.unshare(linux.CLONE_NEWNS)
+        options = f"loop,offset={machine.root_offset}"
+        self._run("mount", "-t", "ext4", "-o", options, self._work.disk, self._work.tree)
+        self._loop = _device_of(self._work.tree)
+
+    def _mount_layer(self, layer: AttachedLayer) -> Path:
+        target = self._work.layer(layer.digest)
+        if not os.path.ismount(target):
+            target.mkdir(parents=True, exist_ok=True)
+            self._run("mount", "-t", "erofs", "-o", "loop,ro,nodev", layer.path, target)
+        return target
+
+    def _start_nspawn(self) -> int:
+        self._work.notify.unlink(missing_ok=True)
+        # Socket paths end at 108 bytes: /proc makes a deep folder's short. Both stay open, for
+        # nspawn has more to tell later.
+        self._notices.close()
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        address = f"/proc/{os.getpid()}/fd/{self._folder}/{self._work.notify.name}"
+        self._notices.bind(address)
+        with self._places.console.open("ab") as console:
+            start = console.tell()
+            process = subprocess.Popen(
+                nspawn_argv(self._plan, self._work),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                env={"PATH": os.environ.get("PATH", os.defpath), "NOTIFY_SOCKET": address},
+                preexec_fn=self._cgroup.enter_machine,
+                start_new_session=True,
+            )
+        self._leader = self._await_leader(process, start)
+        return process.pid
+
+    def _await_leader(self, process: subprocess.Popen[bytes], start: int) -> int:
+        self._notices.settimeout(0.1)
+        deadline = time.monotonic() + BOOT_TIMEOUT_S
+        while time.monotonic() < deadline and process.poll() is None:
+            with suppress(TimeoutError):
+                for line in self._notices.recv(4096).decode(errors="replace").splitlines():
+                    name, _, value = line.partition("=")
+                    if name == "X_NSPAWN_LEADER_PID":
+                        return int(value)
+        with self._places.console.open("rb") as console:
+            console.seek(start)
+            said = console.read().decode(errors="replace")[-2000:]
+        raise DsvmError(
+            f"machine `{self._plan.machine.name}` did not boot",
+            cause=said or f"systemd-nspawn said nothing in {BOOT_TIMEOUT_S:.0f} s",
+            log=self._places.console,
+        )
+
+    def _do(self, request: Request) -> None:
+        if request.stop_in is not None:
+            self._power_off(request.stop_in)
+        for layer in request.attach:
+            target = Path(LAYERS) / layer.digest
+            mounts.inject(
+                self._leader,
+                self._mount_layer(layer),
+                target,
+                translate=self._plan.uid_base is not None,
+            )
+
+    def _power_off(self, timeout_s: float) -> None:
+        if self._kill_at is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._leader, POWER_OFF)
+        self._kill_at = min(self._kill_at or float("inf"), time.monotonic() + timeout_s)
+
+    def _reap(self) -> int | None:
+        """nspawn's exit status when it ended. Raises `DsvmError` when the disk is gone."""
+        ended = None
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return ended
+            if pid == 0:
+                return ended
+            if self._storage and pid == self._storage.pid:
+                raise DsvmError("the storage daemon died: the machine went down with its disk")
+            if pid == self._nspawn:
+                ended = os.waitstatus_to_exitcode(status)
+            elif pid == self._pasta and self._kill_at is None:
+                _say("pasta died: the machine goes down with its network")
+                self._power_off(CUT_OFF_TIMEOUT_S)
+
+    def _patience(self) -> float:
+        if self._kill_at is None:
+            return RESOLVER_CHECK_S
+        return max(0.0, min(self._kill_at - time.monotonic(), 1.0)) + 0.01
+
+    def _write_resolv_conf(self) -> None:
+        # The host moves between networks; written in place, for the machine has this very file.
+        text = network.resolv_conf()
+        file = self._work.resolv_conf
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+
+    def _run(self, *argv: str | Path) -> None:
+        run(argv, log=self._places.log)
+
+
+def _private_view(work: Path) -> None:
+    """No mount made from here on is seen outside, and /proc is that of this pid namespace."""
+    linux.unshare(linux.CLONE_NEWNS)
+    linux.mount("none", Path("/"), flags=linux.MS_REC | linux.MS_PRIVATE)
+    flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    linux.mount("proc", Path("/proc"), "proc", flags)
+    _hide(work, "755")
+
+
+def _hide(place: Path, mode: str) -> None:
+    """Lay an empty folder of our own over a shared one of the host."""
+    place.mkdir(parents=True, exist_ok=True)
+    linux.mount("tmpfs", place, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"mode={mode}")
+
+
+def _signal_pipe() -> int:
+    """A descriptor on which the numbers of SIGCHLD and SIGTERM can be read as they come."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    return reader
+
+
+def _device_of(mounted: Path) -> Path | None:
+    """The block device's folder in /sys of what is mounted there."""
+    number = mounted.stat().st_dev
+    device = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
+    return device.resolve() if device.exists() else None
+
+
+def _backs(loop: Path, disk: Path) -> bool:
+    with suppress(OSError):
+        return (loop / "loop" / "backing_file").read_text().strip() == str(disk)
+    return False
+
+
+def _kill(pid: int) -> None:
+    if pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,109 @@
+"""A machine's disk: a qcow2 overlay on the image's raw disk, its root file system grown to size.
+
+Nothing is mounted and no loop device is used: partition and file system are changed through a
+storage daemon's FUSE export, in namespaces of their own, by root or by anyone who may make a user
+namespace. Only what changes is written, so a new disk takes well under a second and a few MiB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import dsvm
+from dsvm.engines.storage import DiskInUse
+from dsvm.errors import DsvmError
+from dsvm.programs import ProgramFailed, run
+
+GROW_TIMEOUT_S = 600.0
+IN_USE = "lock"
+
+
+def create_disk(image: Path, disk: Path, size: int, *, log: Path | None = None) -> None:
+    """Make `disk` on the raw `image`, `size` bytes large for the machine, whole or not at all.
+
+    Raises `DsvmError` when the size is below the image's, `ProgramFailed`.
+    """
+    _refuse_shrinking(disk, image.stat().st_size, size)
+    partial = disk.with_name(f"{disk.name}.partial")
+    partial.unlink(missing_ok=True)
+    argv: list[str | Path] = ["qemu-img", "create", "-q", "-f", "qcow2"]
+    argv += ["-b", image.resolve(), "-F", "raw", partial, str(size)]
+    try:
+        run(argv, log=log)
+        _grow(partial, log)
+        partial.replace(disk)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def grow_disk(disk: Path, size: int, *, log: Path | None = None) -> None:
+    """Make a stopped machine's disk larger; a disk of that size already is left as it is.
+
+    Raises `DiskInUse` while the machine runs, `DsvmError` for a smaller size. Safe to repeat
+    after it was interrupted.
+    """
+    now = disk_size(disk)
+    _refuse_shrinking(disk, now, size)
+    if size > now:
+        _run_unlocked(disk, ["qemu-img", "resize", "-q", disk, str(size)], log)
+    _grow(disk, log)
+
+
+def disk_size(disk: Path) -> int:
+    """The size in bytes that the machine sees."""
+    return int(_info(disk)["virtual-size"])
+
+
+def disk_used(disk: Path) -> int:
+    """Bytes that the disk takes on the host, the image under it not counted."""
+    return int(_info(disk)["actual-size"])
+
+
+def check_disk(disk: Path, *, log: Path | None = None) -> None:
+    """Raise `DsvmError` when the qcow2 file is damaged, `DiskInUse` while the machine runs."""
+    _run_unlocked(disk, ["qemu-img", "check", "-q", disk], log)
+
+
+def _info(disk: Path) -> dict[str, int]:
+    # -U: sizes may be asked of a running machine's disk.
+    said = run(["qemu-img", "info", "-U", "--output=json", disk]).stdout
+    return dict(json.loads(said))
+
+
+def _refuse_shrinking(disk: Path, now: int, size: int) -> None:
+    if size < now:
+        raise DsvmError(
+            f"a disk of {size} bytes is too small for {disk.parent.name}",
+            cause=f"it has {now} bytes already, and a file system does not shrink",
+            remedy=f"ask for {-(-now >> 30)}G or more in [size] disk",
+        )
+
+
+def _grow(disk: Path, log: Path | None) -> None:
+    argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid() != 0:
+        argv += ["--user", "--map-root-user"]
+    argv += [sys.executable, "-m", "dsvm.machines.grow", str(disk)]
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+    env = {"PYTHONPATH": str(Path(dsvm.__file__).parents[1]), "PATH": path}
+    _run_unlocked(disk, argv, log, env)
+
+
+def _run_unlocked(
+    disk: Path,
+    argv: Sequence[str | Path],
+    log: Path | None,
+    env: dict[str, str] | None = None,
+) -> None:
+    try:
+        run(argv, log=log, env=env, timeout_s=GROW_TIMEOUT_S)
+    except ProgramFailed as failed:
+        if IN_USE in failed.output:
+            raise DiskInUse(
+                f"the disk {disk} is in use", remedy="stop the machine first", log=log
+            ) from None
+        raise
