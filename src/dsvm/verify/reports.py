@@ -1,7 +1,10 @@
-"""Writes a report as JSON, JUnit XML and one HTML page that needs nothing else.
+"""Writes a report as JSON, JUnit XML and one self-contained HTML page.
 
-reports/<time>.json|.xml|.html    a report, by its time in UTC, `20261123T215203Z`
-reports/latest.json|.xml|.html    the newest one again
+    reports/2026-11-23T210512.123Z.json    for programs; no pictures
+    reports/2026-11-23T210512.123Z.xml     for CI (the JUnit schema of Jenkins' xUnit plugin)
+    reports/2026-11-23T210512.123Z.html    for people; opens without a network
+
+Names are times, so they sort; the JSON file is written last, so a report that has one is whole.
 """
 
 from __future__ import annotations
@@ -9,148 +12,129 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from dsvm.verify.model import CheckResult, Report
 
-TEMPLATE = "report.html.j2"
-# What XML 1.0 cannot hold.
-UNFIT = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+# XML 1.0 has no place for these, not even escaped.
+FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 ORDER = {"failed": 0, "not_tested": 1, "passed": 2}
-WORDS = {"failed": "failed", "not_tested": "not tested", "passed": "passed"}
 
 
-def write(report: Report, folder: Path) -> Path:
-    """Write all three beside each other; returns the HTML page's path."""
+@dataclass(frozen=True)
+class Saved:
+    """The three files of one report."""
+
+    json: Path
+    xml: Path
+    html: Path
+
+
+def save(report: Report, folder: Path) -> Saved:
+    """Write the report's three files into `folder`; each appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = _free_name(report, folder)
-    texts = {
-        "html": as_html(report),
-        "xml": as_junit(report),
-        "json": json.dumps(report.json_data(), indent=1, ensure_ascii=False) + "\n",
-    }
-    for suffix, text in texts.items():
-        for target in (f"{name}.{suffix}", f"latest.{suffix}"):
-            _write_whole(folder / target, text)
-    return folder / f"{name}.html"
+    at = datetime.fromisoformat(report.at).astimezone(UTC)
+    stem = folder / (at.strftime("%Y-%m-%dT%H%M%S.") + f"{at.microsecond // 1000:03d}Z")
+    saved = Saved(*(stem.with_name(stem.name + end) for end in (".json", ".xml", ".html")))
+    _write(saved.html, as_html(report))
+    _write(saved.xml, as_junit(report))
+    _write(saved.json, as_json(report))
+    return saved
 
 
-def _free_name(report: Report, folder: Path) -> str:
-    name = re.sub(r"[-:]", "", report.at)
-    number, free = 1, name
-    while (folder / f"{free}.json").exists():
-        number += 1
-        free = f"{name}-{number}"
-    return free
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Never seen half-written: another process may read it just now."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+def as_json(report: Report) -> str:
+    """The contract's `verify --json`; the pictures are in the page only."""
+    data = report.model_dump(mode="json", exclude={"checks": {"__all__": {"figures"}}})
+    return json.dumps(data, indent=1) + "\n"
 
 
 def as_junit(report: Report) -> str:
-    """JUnit XML as Jenkins, GitLab and others read it; a tool is a test suite.
-
-    Elements, attributes and their order are those of the common schema:
-    https://github.com/windyroad/JUnit-Schema/blob/master/JUnit.xsd
-    """
-    root = ElementTree.Element("testsuites")
-    for number, (tool, checks) in enumerate(by_tool(report.checks).items()):
-        root.append(_suite(report, tool, checks, number))
+    """JUnit XML: a suite a tool, a case a check; not tested is `skipped`, never a pass."""
+    counts = report.summary
+    root = ElementTree.Element(
+        "testsuites",
+        name=f"dsvm verify {report.machine}",
+        tests=str(len(report.checks)),
+        failures=str(counts.failed),
+        errors="0",
+        time=f"{report.seconds:.3f}",
+    )
+    for tool in dict.fromkeys(check.tool for check in report.checks):
+        _suite(root, tool, [check for check in report.checks if check.tool == tool], report.at)
     ElementTree.indent(root)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _suite(
-    report: Report, tool: str, checks: list[CheckResult], number: int
-) -> ElementTree.Element:
-    outcomes = [check.outcome for check in checks]
-    suite = ElementTree.Element(
+def _suite(root: ElementTree.Element, tool: str, checks: list[CheckResult], at: str) -> None:
+    suite = ElementTree.SubElement(
+        root,
         "testsuite",
         name=tool,
-        package=f"dsvm.{report.machine}",
-        id=str(number),
-        timestamp=report.at.removesuffix("Z"),
-        hostname=report.machine,
         tests=str(len(checks)),
-        failures=str(outcomes.count("failed")),
+        failures=str(sum(check.outcome == "failed" for check in checks)),
         errors="0",
-        skipped=str(outcomes.count("not_tested")),
+        skipped=str(sum(check.outcome == "not_tested" for check in checks)),
         time=f"{sum(check.seconds for check in checks):.3f}",
+        timestamp=datetime.fromisoformat(at).strftime("%Y-%m-%dT%H:%M:%S"),
     )
-    properties = ElementTree.SubElement(suite, "properties")
-    versions = {name: text for check in checks for name, text in check.versions.items()}
-    for name, text in {"engine": report.engine, **versions}.items():
-        ElementTree.SubElement(properties, "property", name=_fit(name), value=_fit(text))
     for check in checks:
-        suite.append(_case(tool, check))
-    for stream in ("system-out", "system-err"):
-        ElementTree.SubElement(suite, stream)
-    return suite
-
-
-def _case(tool: str, check: CheckResult) -> ElementTree.Element:
-    case = ElementTree.Element(
-        "testcase", classname=tool, name=check.check, time=f"{check.seconds:.3f}"
-    )
-    reason = _fit(check.reason or "")
-    message = reason.splitlines()[0] if reason else ""
-    if check.outcome == "failed":
-        told = ElementTree.SubElement(case, "failure", message=message, type="failed")
-        told.text = reason
-    elif check.outcome == "not_tested":
-        ElementTree.SubElement(case, "skipped", message=message)
-    return case
-
-
-def _fit(text: str) -> str:
-    return UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
+        place = ".".join(part for part in (tool, check.environment, check.variant) if part)
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=place, name=check.check, time=f"{check.seconds:.3f}"
+        )
+        reason = FORBIDDEN.sub("�", check.reason or "")
+        if check.outcome == "failed":
+            first = reason.partition("\n")[0]
+            ElementTree.SubElement(case, "failure", message=first, type="failed").text = reason
+        elif check.outcome == "not_tested":
+            ElementTree.SubElement(case, "skipped", message=reason)
+        if check.measurements:
+            measured = FORBIDDEN.sub("�", json.dumps(check.measurements))
+            ElementTree.SubElement(case, "system-out").text = measured
 
 
 def as_html(report: Report) -> str:
-    """One page: summary first, failures first, figures inside, nothing from a network."""
-    # Here, not above: only this needs it, and every `up` imports this room.
-    from jinja2 import Environment, StrictUndefined
-
-    source = (Path(__file__).parent / TEMPLATE).read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
-    environment.filters["measured"] = measured
-    return environment.from_string(source).render(
+    """One page, nothing loaded from elsewhere; failures first."""
+    return _page().render(
         report=report,
-        tools=sorted(by_tool(report.checks).items(), key=lambda item: _rank(item[1])),
-        failed=[check for check in report.checks if check.outcome == "failed"],
-        untested=[check for check in report.checks if check.outcome == "not_tested"],
-        words=WORDS,
-        versions=sorted({item for check in report.checks for item in check.versions.items()}),
+        at=datetime.fromisoformat(report.at).astimezone(UTC),
+        checks=sorted(report.checks, key=lambda check: ORDER[check.outcome]),
     )
 
 
-def by_tool(checks: Iterable[CheckResult]) -> dict[str, list[CheckResult]]:
-    """The checks of each tool, in the order they were given."""
-    found: dict[str, list[CheckResult]] = {}
-    for check in checks:
-        found.setdefault(check.tool, []).append(check)
-    return found
+@cache
+def _page() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("dsvm.verify", "templates"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.filters["shown"] = _shown
+    return environment.get_template("report.html.j2")
 
 
-def _rank(checks: list[CheckResult]) -> int:
-    return min(ORDER[check.outcome] for check in checks)
-
-
-def measured(value: object) -> str:
-    """A measurement as people read it: `0.9704`, `base, ir`, `accuracy 0.97`."""
+def _shown(value: object) -> str:
+    """A measurement as a person reads it."""
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(one) for one in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key} {measured(one)}" for key, one in value.items())
-    if isinstance(value, list):
-        return ", ".join(measured(one) for one in value) or "none"
+        return ", ".join(f"{key}: {_shown(one)}" for key, one in value.items())
     return str(value)
+
+
+def _write(file: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as partial:
+        partial.write(text)
+    Path(name).replace(file)

@@ -14,7 +14,7 @@ from dsvm.progress import Progress
 from dsvm.store import binary_size
 from dsvm.verify.machine_checks import machine_jobs
 from dsvm.verify.model import MACHINE, CheckResult, Report, Summary
-from dsvm.verify.reports import write
+from dsvm.verify.reports import save
 from dsvm.verify.schedule import Job, run_jobs
 from dsvm.verify.scratch import scratch
 from dsvm.verify.setting import Setting
@@ -40,7 +40,7 @@ def verify(
         checks = [_unreached(lost, time.monotonic() - begin)]
     report = Report(
         machine=machine.name,
-        at=at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        at=at.isoformat(timespec="milliseconds"),
         engine=machine.record.engine,
         summary=Summary.of(checks),
         checks=tuple(checks),
@@ -49,7 +49,7 @@ def verify(
         about=about,
         seconds=round(time.monotonic() - begin, 2),
     )
-    write(report, machine.reports)
+    save(report, machine.reports)
     return report
 
 
