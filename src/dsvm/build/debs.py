@@ -100,7 +100,7 @@ def repository(debs: Iterable[Deb], suite: str, folder: Path) -> None:
 
 
 def unpack(debs: Iterable[Deb], into: Path, *, log: Path) -> None:
-    """Unpack debs into one folder with merged /usr, as the present user; runs none of their scripts."""
+    """Unpack debs into one folder with merged /usr, as the present user; run no script."""
     for name in MERGED:
         (into / "usr" / name).mkdir(parents=True, exist_ok=True)
         (into / name).symlink_to(f"usr/{name}")

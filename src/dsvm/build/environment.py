@@ -15,8 +15,8 @@ from pathlib import Path
 
 import uv
 
-from dsvm.build import bytecode, erofs, keys, python_tree, work
-from dsvm.build.python_tree import PythonPackages
+from dsvm.build import bytecode, erofs, interpreter, keys, package_set, work
+from dsvm.build.package_set import PackageSet
 from dsvm.build.sandbox import Sandbox
 from dsvm.build.tools_tree import ToolsTree
 from dsvm.home import Home
@@ -35,14 +35,14 @@ _SMALLEST = 64 * 1024**2
 class Pythons:
     """The Pythons that environments are made for: the machine's own, others by version."""
 
-    own: PythonPackages
-    others: Mapping[str, PythonPackages]
+    own: PackageSet
+    others: Mapping[str, PackageSet]
 
-    def of(self, environment: LockedEnvironment) -> PythonPackages | None:
+    def of(self, environment: LockedEnvironment) -> PackageSet | None:
         return self.others[environment.interpreter] if environment.interpreter else None
 
 
-def environment_key(environment: LockedEnvironment, pythons: Pythons, tools: ToolsTree) -> str:
+def environment_key(environment: LockedEnvironment, pythons: Pythons, tools_key: str) -> str:
     other = pythons.of(environment)
     return keys.key(
         "environment",
@@ -51,9 +51,9 @@ def environment_key(environment: LockedEnvironment, pythons: Pythons, tools: Too
         own=pythons.own.key,
         other=other.key if other else None,
         wheels=sorted([wheel.file, wheel.sha256] for wheel in environment.packages),
-        tools=tools.key,
+        tools=tools_key,
         uv=version("uv"),
-        source=keys.source_digest(*SOURCES, *python_tree.SOURCES),
+        source=keys.source_digest(*SOURCES, *interpreter.SOURCES, *package_set.SOURCES),
     )
 
 
@@ -73,11 +73,11 @@ def build_environment(
     with work.folder(needed, home.cache / "work") as scratch:
         tree = scratch / "tree"
         tree.mkdir()
-        sandbox = _sandbox(environment, pythons, store, home, scratch, log)
+        sandbox = _sandbox(environment, pythons, tools, store, home, scratch, log)
         _install(environment, sandbox, scratch, log)
         bytecode.compile_tree(tree, f"{ENVIRONMENTS}/{environment.name}", sandbox, log)
         result = scratch / "layer.erofs"
-        key = environment_key(environment, pythons, tools)
+        key = environment_key(environment, pythons, tools.key)
         erofs.freeze(tree, result, tools, key, owner=LOGIN_UID, log=log)
         return store.put_file(result, move=True)
 
@@ -85,6 +85,7 @@ def build_environment(
 def _sandbox(
     environment: LockedEnvironment,
     pythons: Pythons,
+    tools: ToolsTree,
     store: Store,
     home: Home,
     scratch: Path,
@@ -94,10 +95,12 @@ def _sandbox(
     for wheel in environment.packages:
         read[f"/build/wheels/{wheel.file}"] = store.get(wheel.sha256)
     if other := pythons.of(environment):
-        mountpoint = f"{python_tree.PYTHONS}/{environment.interpreter}"
-        read[mountpoint] = python_tree.system_tree(other, home, log)
+        mountpoint = f"{interpreter.PYTHONS}/{environment.interpreter}"
+        read[mountpoint] = scratch / "interpreter"
+        version = environment.python
+        interpreter.lay_out(other.debs(store), version, scratch / "interpreter", tools, log)
     return Sandbox(
-        python_tree.system_tree(pythons.own, home, log),
+        pythons.own.unpacked(store, home, log),
         read=read,
         write={
             f"{ENVIRONMENTS}/{environment.name}": scratch / "tree",
@@ -135,7 +138,7 @@ def _install(environment: LockedEnvironment, sandbox: Sandbox, scratch: Path, lo
 def _python(environment: LockedEnvironment) -> str:
     if environment.interpreter is None:
         return f"/usr/bin/python{environment.python}"
-    home = f"{python_tree.PYTHONS}/{environment.interpreter}"
+    home = f"{interpreter.PYTHONS}/{environment.interpreter}"
     return f"{home}/usr/bin/python{environment.python}"
 
 

@@ -28,3 +28,7 @@ def source_digest(*files: str) -> str:
 def debs(packages: Iterable[OsPackage]) -> list[str]:
     """What of a set of OS packages goes into a key: their bytes, in any order."""
     return sorted(package.sha256 for package in packages)
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

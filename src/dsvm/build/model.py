@@ -8,13 +8,14 @@ from pydantic import BaseModel, ConfigDict
 
 from dsvm.definition.model import Variant
 
-LayerKind = Literal["os", "environment", "interpreter", "app", "tools"]
+LayerKind = Literal["os", "environment", "interpreter", "app", "disk"]
 
 
 class Layer(BaseModel):
     """One built, immutable part.
 
-    `name` is unique in an image: `os`, `env-base-cpu`, `python-3.11`, `app-vscode`. `key` is the
+    `name` is unique in an image: `os`, `env-base-cpu`, `python-3.11`, `app-vscode`,
+    `disk` (the image's raw disk, made from `os`). `key` is the
     digest of everything the layer depends on, `digest` (sha256, hex) that of its bytes.
     `mountpoint` is where the machine sees it.
     """

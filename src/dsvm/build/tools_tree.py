@@ -8,12 +8,12 @@ its own dynamic loader (ld.so(8)), which needs neither root nor a chroot.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.build import debs, keys, work
+from dsvm.build import keys, package_set
+from dsvm.build.package_set import PackageSet
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock.model import OsTree
@@ -21,8 +21,7 @@ from dsvm.programs import run
 from dsvm.store import Store
 
 _PLACES = ("usr/bin", "usr/sbin")
-_LOADER = "lib64/ld-linux-x86-64.so.2"
-_LIBRARIES = "usr/lib/x86_64-linux-gnu"
+_LOADERS = ("lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1")
 
 
 @dataclass(frozen=True)
@@ -32,30 +31,27 @@ class ToolsTree:
     root: Path
     key: str
 
+    @staticmethod
+    def key_of(tree: OsTree) -> str:
+        source = keys.source_digest("tools_tree.py", *package_set.SOURCES)
+        return keys.key("tools", debs=keys.debs(tree.packages), source=source)
+
     @classmethod
     def of(cls, tree: OsTree, store: Store, home: Home) -> ToolsTree:
         """Unpack the locked tree below the home's cache unless it is there already.
 
         Raises `MissingBlob` when a locked package was not fetched.
         """
-        key = keys.key("tools", debs=keys.debs(tree.packages), source=keys.source_digest("debs.py"))
-        root = home.cache / "tools" / key
-        if not root.is_dir():
-            root.parent.mkdir(parents=True, exist_ok=True)
-            _unpack(tree, store, root, home.logs / "build" / "tools.log")
-        return cls(root, key)
+        log = home.logs / "build" / "tools.log"
+        return cls(PackageSet(tree.packages).unpacked(store, home, log), cls.key_of(tree))
 
     def argv(self, program: str, *arguments: str | Path) -> list[str]:
         """The command line of one of its programs. Raises `DsvmError` if the lock has it not."""
         for place in _PLACES:
-            if (self.root / place / program).exists():
-                return [
-                    str(self.root / _LOADER),
-                    "--library-path",
-                    str(self.root / _LIBRARIES),
-                    str(self.root / place / program),
-                    *(str(argument) for argument in arguments),
-                ]
+            found = self.root / place / program
+            if found.exists():
+                loader = ["--library-path", str(self._libraries)]
+                return [str(self._loader), *loader, str(found), *map(str, arguments)]
         raise DsvmError(
             f"the locked tools have no `{program}`",
             cause=f"none of the packages of the lock's tools_tree brings it ({self.root})",
@@ -66,32 +62,40 @@ class ToolsTree:
     def env(self) -> Mapping[str, str]:
         """What keeps the host's configuration and clock away from the tools."""
         return {
-            "GCONV_PATH": str(self.root / _LIBRARIES / "gconv"),
+            "GCONV_PATH": str(self._libraries / "gconv"),
             "LC_ALL": "C.UTF-8",
             "MKE2FS_CONFIG": str(self.root / "etc/mke2fs.conf"),
             "MTOOLSRC": os.devnull,
             "TZ": "UTC",
         }
 
-    def run(self, program: str, *arguments: str | Path, log: Path, **more: str) -> str:
-        """Run one of the tools with `more` in its environment; return its stdout.
+    def run(
+        self,
+        program: str,
+        *arguments: str | Path,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+    ) -> str:
+        """Run one of the tools; return its stdout. Raises `ProgramFailed`."""
+        return self.run_argv(self.argv(program, *arguments), log=log, env=env, stdin=stdin)
 
-        Raises `ProgramFailed`.
-        """
-        argv: Sequence[str] = self.argv(program, *arguments)
-        return run(argv, log=log, env={**self.env, **more}).stdout
+    def run_argv(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+    ) -> str:
+        """Run a command line that uses the tools, with their environment and `env`."""
+        return run(argv, log=log, env={**self.env, **(env or {})}, stdin=stdin).stdout
 
+    @property
+    def _loader(self) -> Path:
+        return next(path for name in _LOADERS if (path := self.root / name).exists())
 
-def _unpack(tree: OsTree, store: Store, root: Path, log: Path) -> None:
-    """Into a folder of its own, which then takes its place: two builds may do this at once."""
-    half = Path(tempfile.mkdtemp(prefix="partial-", dir=root.parent))
-    try:
-        packages = [debs.read(package, store.get(package.sha256)) for package in tree.packages]
-        debs.unpack(packages, half, log=log)
-        half.chmod(0o755)
-        half.rename(root)
-    except OSError:
-        if not root.is_dir():
-            raise
-    finally:
-        work.remove(half)
+    @property
+    def _libraries(self) -> Path:
+        """Debian keeps the C library's own at usr/lib/<triplet>."""
+        return next(self.root.glob("usr/lib/*-linux-gnu"))

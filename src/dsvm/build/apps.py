@@ -1,0 +1,145 @@
+"""Layers of apps at /opt/dsvm/apps/<tool>: npm packages, and files from their makers.
+
+npm's lock says where in the tree each tarball belongs (`node_modules/a/node_modules/b`), so the
+tree is laid out from it without Node.js: the same bytes from any host. Packages whose install
+scripts would have to run are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from dsvm.build import erofs, keys, work
+from dsvm.build.tools_tree import ToolsTree
+from dsvm.errors import DsvmError
+from dsvm.home import Home
+from dsvm.lock.model import LockedArtifact, LockedNpm
+from dsvm.store import Store
+
+SOURCES = ("apps.py", "erofs.py")
+APPS = "/opt/dsvm/apps"
+# Of the size of the archives: unpacked 6 times, frozen 4.
+_UNPACKED = 10
+_SMALLEST = 16 * 1024**2
+
+
+def artifact_key(artifact: LockedArtifact, strip: int, tools_key: str) -> str:
+    name = PurePosixPath(artifact.url).name
+    parts = {"tool": artifact.tool, "sha256": artifact.sha256, "file": name, "strip": strip}
+    return keys.key("artifact", **parts, tools=tools_key, source=keys.source_digest(*SOURCES))
+
+
+def build_artifact(
+    artifact: LockedArtifact, strip: int, tools: ToolsTree, store: Store, home: Home, log: Path
+) -> str:
+    """Unpack a tar or zip without its first `strip` folders; any other file is kept as it is."""
+    archive = store.get(artifact.sha256)
+
+    def fill(tree: Path) -> None:
+        if tarfile.is_tarfile(archive):
+            _untar(archive, tree, strip)
+        elif zipfile.is_zipfile(archive):
+            _unzip(archive, tree, strip)
+        else:
+            target = tree / PurePosixPath(artifact.url).name
+            shutil.copyfile(archive, target)
+            target.chmod(0o755)
+
+    key = artifact_key(artifact, strip, tools.key)
+    return _freeze(fill, artifact.size, key, tools, store, home, log)
+
+
+def npm_key(npm: LockedNpm, tools_key: str) -> str:
+    files = sorted([package.path, package.sha256] for package in npm.packages)
+    source = keys.source_digest(*SOURCES)
+    return keys.key("npm", tool=npm.tool, files=files, tools=tools_key, source=source)
+
+
+def build_npm(npm: LockedNpm, tools: ToolsTree, store: Store, home: Home, log: Path) -> str:
+    """Lay out npm packages with their commands in `node_modules/.bin`. Raises `DsvmError`."""
+    locked = json.loads(npm.package_lock)["packages"]
+    scripted = sorted(path for path, one in locked.items() if one.get("hasInstallScript"))
+    if scripted:
+        raise DsvmError(
+            f"`{npm.tool}` needs npm packages that dsvm cannot install yet",
+            cause=f"install scripts would have to run: {', '.join(scripted)}",
+            remedy="choose versions that need no compiling",
+        )
+
+    def fill(tree: Path) -> None:
+        for package in sorted(npm.packages, key=lambda package: package.path):
+            folder = tree / package.path
+            folder.mkdir(parents=True, exist_ok=True)
+            _untar(store.get(package.sha256), folder, strip=1)
+            _link_commands(folder, locked[package.path].get("bin", {}))
+
+    size = sum(package.size for package in npm.packages)
+    return _freeze(fill, size, npm_key(npm, tools.key), tools, store, home, log)
+
+
+def _freeze(
+    fill: Callable[[Path], None],
+    size: int,
+    key: str,
+    tools: ToolsTree,
+    store: Store,
+    home: Home,
+    log: Path,
+) -> str:
+    with work.folder(_SMALLEST + _UNPACKED * size, home.cache / "work") as scratch:
+        tree, result = scratch / "tree", scratch / "layer.erofs"
+        tree.mkdir(mode=0o755)
+        fill(tree)
+        _normalise(tree)
+        erofs.freeze(tree, result, tools, key, owner=0, log=log)
+        return store.put_file(result, move=True)
+
+
+def _untar(archive: Path, tree: Path, strip: int) -> None:
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            name = _stripped(member.name, strip)
+            if name:
+                tar.extract(member.replace(name=name), tree, filter="data")
+
+
+def _unzip(archive: Path, tree: Path, strip: int) -> None:
+    with zipfile.ZipFile(archive) as zipped:
+        for info in zipped.infolist():
+            mode = info.external_attr >> 16
+            info.filename = _stripped(info.filename, strip) + "/" * info.is_dir()
+            if info.filename.strip("/"):
+                written = Path(zipped.extract(info, tree))
+                if mode & stat.S_IXUSR and written.is_file():
+                    written.chmod(0o755)
+
+
+def _stripped(name: str, strip: int) -> str:
+    parts = [part for part in PurePosixPath(name).parts if part != "."]
+    return "/".join(parts[strip:])
+
+
+def _link_commands(folder: Path, commands: dict[str, str]) -> None:
+    """As npm does: `node_modules/.bin/<command>` beside the package, which is made executable."""
+    modules = next(parent for parent in folder.parents if parent.name == "node_modules")
+    (modules / ".bin").mkdir(exist_ok=True)
+    for command, program in commands.items():
+        target = folder / program
+        target.chmod(0o755)
+        link = modules / ".bin" / command
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("..") / target.relative_to(modules))
+
+
+def _normalise(tree: Path) -> None:
+    """Modes as git knows them: what an archive or an umask made of them says nothing."""
+    for path in tree.rglob("*"):
+        if not path.is_symlink():
+            executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+            path.chmod(0o755 if executable else 0o644)

@@ -1,0 +1,230 @@
+"""Builds what a lock names: each layer once, by its key, independent ones at the same time.
+
+The order in which things happen:
+
+    fetch OS packages ──┬─> OS tree ──> disk ──┐
+    fetch wheels, ... ──┴─> environments, ... ─┴─> image
+
+A layer that is in the store under its key is taken from there; then nothing is fetched for it.
+Two builds may run on one store: for each key one builds and the other waits. A layer is recorded
+as soon as it is finished, so an interrupted build goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Semaphore
+
+from filelock import FileLock
+
+from dsvm.build import disk, fetching, guest_tree, keys
+from dsvm.build.model import Image, Layer
+from dsvm.build.parts import Part, Workshop, pythons_of
+from dsvm.catalog import load_catalog
+from dsvm.catalog.compose import Composition
+from dsvm.errors import DsvmError, ErrorGroup
+from dsvm.home import Home
+from dsvm.lock.model import Lock
+from dsvm.progress import Progress, Silent
+from dsvm.store import MissingBlob, Store
+
+# Building a layer is partly one thread, partly waiting: one more than needed keeps two CPUs busy.
+_AT_ONCE = max(2, os.cpu_count() or 1)
+
+
+def build(
+    lock: Lock, composition: Composition, home: Home, *, progress: Progress | None = None
+) -> Image:
+    """The image of a lock: its disk and all its layers, built where the store has them not.
+
+    Fetches what is missing. Raises `DsvmError` that names the layer which was not built.
+    """
+    return _Build(lock, composition, home, progress or Silent()).image()
+
+
+def build_layers(
+    lock: Lock, composition: Composition, home: Home, *, progress: Progress | None = None
+) -> tuple[Layer, ...]:
+    """The layers that are mounted in a machine, without its OS tree and disk."""
+    return _Build(lock, composition, home, progress or Silent()).layers()
+
+
+class _Build:
+    """One run of a build."""
+
+    def __init__(
+        self, lock: Lock, composition: Composition, home: Home, progress: Progress
+    ) -> None:
+        self.lock = lock
+        self.composition = composition
+        self.home = home
+        self.progress = progress
+        self.store = Store(home.store)
+        self.slots = Semaphore(_AT_ONCE)
+
+    def image(self) -> Image:
+        layers = self._run(with_disk=True)
+        root = next(layer for layer in layers if layer.kind == "disk")
+        digests = sorted(layer.digest for layer in layers if layer.kind != "os")
+        image = Image(
+            id=keys.key("image", base=self.lock.base, digests=digests),
+            base=self.lock.base,
+            digest=root.digest,
+            bytes=root.bytes,
+            root_offset=disk.ROOT_OFFSET,
+            layers=layers,
+        )
+        self.store.record_image(image.id, image)
+        return image
+
+    def layers(self) -> tuple[Layer, ...]:
+        return self._run(with_disk=False)
+
+    def _run(self, *, with_disk: bool) -> tuple[Layer, ...]:
+        with self.store.using(), ThreadPoolExecutor(32, "build") as pool:
+            fetched: list[Future[None]] = []
+            workshop = self._workshop(pool, fetched)
+            parts = workshop.parts()
+            system = workshop.os_part()
+            root = self._disk_part(workshop, system)
+            missing = [part.name for part in parts if not self._cached(part)]
+            system_missing = with_disk and not (self._cached(system) and self._cached(root))
+            if not fetched and (missing or system_missing):
+                self._fetch(pool, fetched, missing)
+            jobs: list[Future[Layer]] = []
+            if with_disk:
+                first = pool.submit(self._layer, system, fetched[:1])
+                jobs += [first, pool.submit(self._after, first, root)]
+            jobs += [pool.submit(self._layer, part, fetched) for part in parts]
+            return self._finished(pool, jobs)
+
+    def _workshop(self, pool: ThreadPoolExecutor, fetched: list[Future[None]]) -> Workshop:
+        """What the keys are made from. The first time that needs the OS packages themselves."""
+        bases = load_catalog().bases
+        base = self.composition.base
+
+        def read() -> Workshop:
+            pythons = pythons_of(self.lock, base, bases, self.store, self.home)
+            tools = self.composition.tools
+            strip = {tool.name: tool.artifact.strip for tool in tools if tool.artifact}
+            return Workshop(self.lock, base, pythons, strip, self.store, self.home)
+
+        try:
+            return read()
+        except MissingBlob:
+            everything = [f"env-{one.name}-{one.variant}" for one in self.lock.environments]
+            everything += [f"app-{npm.tool}" for npm in self.lock.npm]
+            everything += [f"app-{artifact.tool}" for artifact in self.lock.artifacts]
+            self._fetch(pool, fetched, everything)
+            fetched[0].result()
+            return read()
+
+    def _fetch(
+        self, pool: ThreadPoolExecutor, fetched: list[Future[None]], names: Sequence[str]
+    ) -> None:
+        """Start fetching: first what the OS tree needs, beside it the rest."""
+        arguments = (self.composition, self.home, self.progress)
+        fetched += [
+            pool.submit(fetching.fetch_system, self.lock, *arguments),
+            pool.submit(fetching.fetch_rest, self.lock, names, *arguments),
+        ]
+
+    def _disk_part(self, workshop: Workshop, system: Part) -> Part:
+        guest = guest_tree.entries()
+        key = disk.disk_key(system.key, guest, workshop.tools_key)
+        return Part(
+            "disk",
+            "disk",
+            key,
+            lambda log: disk.build_disk(
+                self._known(system), guest, key, workshop.tools(), self.store, self.home, log
+            ),
+        )
+
+    def _after(self, first: Future[Layer], part: Part) -> Layer:
+        first.result()
+        return self._layer(part, [])
+
+    def _known(self, part: Part) -> Layer:
+        layer = self._cached(part)
+        if layer is None:
+            raise DsvmError(f"layer `{part.name}` has gone from the store while it was needed")
+        return layer
+
+    def _cached(self, part: Part) -> Layer | None:
+        """The finished layer. Its name may be another one's that is made of the same parts."""
+        layer = self.store.layer(part.key, Layer)
+        return layer and part.layer(layer.digest, layer.bytes, 0.0).model_copy(
+            update={"cached": True}
+        )
+
+    def _layer(self, part: Part, fetched: Sequence[Future[None]]) -> Layer:
+        """The layer out of the store, else made. What is made is recorded at once."""
+        if layer := self._cached(part):
+            return layer
+        for files in fetched:
+            files.result()
+        lock = self.home.cache / "locks" / f"{part.key}.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            held.enter_context(FileLock(lock))
+            if layer := self._cached(part):
+                return layer
+            held.enter_context(self.slots)
+            return self._made(part)
+
+    def _made(self, part: Part) -> Layer:
+        log = self.home.logs / "build" / f"{part.name}.log"
+        log.unlink(missing_ok=True)
+        began = time.monotonic()
+        with self.progress.step(f"building {part.name}"):
+            try:
+                digest = part.make(log)
+            except DsvmError as fault:
+                raise _not_built(part, fault, log) from fault
+            except OSError as fault:
+                raise _not_built(part, _of_disk(fault), log) from fault
+        size = self.store.get(digest).stat().st_size
+        layer = part.layer(digest, size, round(time.monotonic() - began, 2))
+        self.store.record_layer(part.key, layer)
+        return layer
+
+    def _finished(
+        self, pool: ThreadPoolExecutor, jobs: Sequence[Future[Layer]]
+    ) -> tuple[Layer, ...]:
+        """All layers; or after those that had begun are finished, each fault once."""
+        faults: dict[int, DsvmError] = {}
+        layers = []
+        try:
+            for job in jobs:
+                try:
+                    layers.append(job.result())
+                except DsvmError as fault:
+                    faults[id(fault)] = fault
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        if len(faults) > 1:
+            raise ErrorGroup(list(faults.values()))
+        if faults:
+            raise next(iter(faults.values()))
+        return tuple(layers)
+
+
+def _not_built(part: Part, fault: DsvmError, log: Path) -> DsvmError:
+    cause = "\n".join(filter(None, (fault.what, fault.cause)))
+    return DsvmError(
+        f"layer `{part.name}` was not built",
+        cause=cause,
+        remedy=fault.remedy or "finished layers are kept; run the command again",
+        log=log if log.exists() else fault.log,
+    )
+
+
+def _of_disk(fault: OSError) -> DsvmError:
+    return DsvmError(fault.strerror or str(fault), cause=fault.filename and str(fault.filename))

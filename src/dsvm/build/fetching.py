@@ -1,0 +1,42 @@
+"""Which files of a lock a build needs, fetched while other parts are already being built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dsvm.catalog.compose import Composition
+from dsvm.home import Home
+from dsvm.lock import fetch_all
+from dsvm.lock.model import Lock
+from dsvm.progress import Progress
+
+
+def fetch_system(lock: Lock, composition: Composition, home: Home, progress: Progress) -> None:
+    """The OS packages of all trees of the lock."""
+    part = lock.model_copy(update={"environments": (), "npm": (), "artifacts": ()})
+    _fetch(part, composition, home, progress)
+
+
+def fetch_rest(
+    lock: Lock, names: Iterable[str], composition: Composition, home: Home, progress: Progress
+) -> None:
+    """What the layers of these names need besides OS packages: wheels, npm packages, artifacts."""
+    wanted = set(names)
+    part = lock.model_copy(
+        update={
+            "os": lock.os.model_copy(update={"packages": ()}),
+            "tools_tree": lock.tools_tree.model_copy(update={"packages": ()}),
+            "interpreters": {},
+            "environments": tuple(
+                one for one in lock.environments if f"env-{one.name}-{one.variant}" in wanted
+            ),
+            "npm": tuple(one for one in lock.npm if f"app-{one.tool}" in wanted),
+            "artifacts": tuple(one for one in lock.artifacts if f"app-{one.tool}" in wanted),
+        }
+    )
+    _fetch(part, composition, home, progress)
+
+
+def _fetch(part: Lock, composition: Composition, home: Home, progress: Progress) -> None:
+    sources = [source for plan in composition.environments for source in plan.sources]
+    fetch_all(part, home, progress, sources=composition.sources, python_sources=sources)

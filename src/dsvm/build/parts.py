@@ -1,0 +1,157 @@
+"""What a lock is built as: its layers with their keys, mountpoints and makers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsvm.build import apps, os_tree
+from dsvm.build.environment import ENVIRONMENTS, Pythons, build_environment, environment_key
+from dsvm.build.interpreter import PYTHONS, build_interpreter, interpreter_key
+from dsvm.build.model import Layer, LayerKind
+from dsvm.build.package_set import PackageSet
+from dsvm.build.tools_tree import ToolsTree
+from dsvm.catalog.model import Base
+from dsvm.definition.model import Variant
+from dsvm.home import Home
+from dsvm.lock.model import Lock, LockedArtifact, LockedEnvironment, LockedNpm, OsTree
+from dsvm.store import Store
+
+Make = Callable[[Path], str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer to be. `make` gets a log's path, fills the store, returns the digest."""
+
+    name: str
+    kind: LayerKind
+    key: str
+    make: Make
+    mountpoint: str | None = None
+    environment: str | None = None
+    variant: Variant | None = None
+
+    def layer(self, digest: str, size: int, seconds: float) -> Layer:
+        return Layer(
+            name=self.name,
+            kind=self.kind,
+            key=self.key,
+            digest=digest,
+            bytes=size,
+            seconds=seconds,
+            cached=False,
+            mountpoint=self.mountpoint,
+            environment=self.environment,
+            variant=self.variant,
+        )
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every part is made with. `strip`: leading folders that a tool's artifact loses."""
+
+    lock: Lock
+    base: Base
+    pythons: Pythons
+    strip: Mapping[str, int]
+    store: Store
+    home: Home
+
+    @property
+    def tools_key(self) -> str:
+        return ToolsTree.key_of(self.lock.tools_tree)
+
+    def tools(self) -> ToolsTree:
+        return ToolsTree.of(self.lock.tools_tree, self.store, self.home)
+
+    def os_part(self) -> Part:
+        lock, base = self.lock, self.base
+        return Part(
+            "os",
+            "os",
+            os_tree.os_key(lock.os, base),
+            lambda log: os_tree.build_os(lock.os, base, self.store, self.home, log),
+        )
+
+    def parts(self) -> list[Part]:
+        """All layers that are mounted on the OS tree; the slowest to build first."""
+        environments = sorted(
+            self.lock.environments, key=lambda one: -sum(wheel.size for wheel in one.packages)
+        )
+        return [
+            *map(self._environment, environments),
+            *(self._interpreter(*item) for item in self.pythons.others.items()),
+            *self._apps(),
+        ]
+
+    def _environment(self, one: LockedEnvironment) -> Part:
+        return Part(
+            f"env-{one.name}-{one.variant}",
+            "environment",
+            environment_key(one, self.pythons, self.tools_key),
+            lambda log: build_environment(
+                one, self.pythons, self.tools(), self.store, self.home, log
+            ),
+            mountpoint=f"{ENVIRONMENTS}/{one.name}",
+            environment=one.name,
+            variant=one.variant,
+        )
+
+    def _interpreter(self, version: str, packages: PackageSet) -> Part:
+        return Part(
+            f"python-{version}",
+            "interpreter",
+            interpreter_key(packages, version, self.tools_key),
+            lambda log: build_interpreter(
+                packages, version, self.tools(), self.store, self.home, log
+            ),
+            mountpoint=f"{PYTHONS}/{version}",
+        )
+
+    def _apps(self) -> Iterator[Part]:
+        for artifact in self.lock.artifacts:
+            yield self._artifact(artifact, self.strip[artifact.tool])
+        for npm in self.lock.npm:
+            yield self._npm(npm)
+
+    def _artifact(self, artifact: LockedArtifact, strip: int) -> Part:
+        return Part(
+            f"app-{artifact.tool}",
+            "app",
+            apps.artifact_key(artifact, strip, self.tools_key),
+            lambda log: apps.build_artifact(
+                artifact, strip, self.tools(), self.store, self.home, log
+            ),
+            mountpoint=f"{apps.APPS}/{artifact.tool}",
+        )
+
+    def _npm(self, npm: LockedNpm) -> Part:
+        return Part(
+            f"app-{npm.tool}",
+            "app",
+            apps.npm_key(npm, self.tools_key),
+            lambda log: apps.build_npm(npm, self.tools(), self.store, self.home, log),
+            mountpoint=f"{apps.APPS}/{npm.tool}",
+        )
+
+
+def pythons_of(
+    lock: Lock, base: Base, bases: Mapping[str, Base], store: Store, home: Home
+) -> Pythons:
+    """The Pythons of the lock's environments: `python3...` of a base's `python_packages`.
+
+    The others of these are libraries that wheels load, which matter where they run. Raises
+    `MissingBlob` when the locked packages were neither read before nor fetched.
+    """
+
+    def python(tree: OsTree, base: Base) -> PackageSet:
+        roots = [name for name in base.python_packages if name.startswith("python3")]
+        return PackageSet.of(tree, roots, store, home)
+
+    by_suite = {known.suite: known for known in bases.values()}
+    others = {
+        version: python(tree, by_suite[tree.suite]) for version, tree in lock.interpreters.items()
+    }
+    return Pythons(python(lock.os, base), others)
