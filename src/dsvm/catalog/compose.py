@@ -147,7 +147,8 @@ def _packages(base: Base, tools: Sequence[Tool], definition: Definition) -> tupl
 
 def _sources(found: Draft, base: Base, tools: Sequence[Tool]) -> None:
     archives = [archive.name for archive in base.archives]
-    of_tools = [s.name for t in tools if t.environment for s in t.environment.sources]
+    needs = [tool.environment for tool in tools if tool.environment]
+    of_tools = [source.name for need in needs for source in need.sources if source.index]
     known = list(dict.fromkeys([*COMMON_SOURCES, *archives, *of_tools]))
     for name, value in found.definition.sources.items():
         if name not in known:

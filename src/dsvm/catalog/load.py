@@ -106,7 +106,12 @@ def _folders(roots: Sequence[Path], file: str, faults: Faults) -> list[Path]:
             remedy = "correct `paths` in `[catalog]`"
             faults.add_error(str(root), (), DsvmError(what, cause=trouble.strerror, remedy=remedy))
             continue
-        found += [folder for folder in inside if (folder / file).exists()]
+        here = [folder for folder in inside if (folder / file).exists()]
+        if not here:
+            what = f"the catalog folder {shown(str(root))} holds no folder with a {file}"
+            remedy = "`paths` in `[catalog]` names the folder around the tool folders"
+            faults.add_error(str(root), (), DsvmError(what, remedy=remedy))
+        found += here
     return found
 
 

@@ -106,7 +106,7 @@ class Check(Strict):
     """
 
     name: str = "works"
-    run: str
+    run: str = Field(examples=["check.py"])
     environment: str | None = None
     timeout_s: float = 120
     memory: str = "1G"
@@ -120,17 +120,25 @@ class Break(Strict):
     """
 
     name: str
-    run: str
-    undo: str
-    expect: str
+    run: str = Field(examples=["mv /usr/bin/git /root/git"])
+    undo: str = Field(examples=["mv /root/git /usr/bin/git"])
+    expect: str = Field(examples=["git: command not found"])
+
+
+_BREAK = {
+    "name": "missing library",
+    "run": "mv ...",
+    "undo": "mv ...",
+    "expect": "No module named",
+}
 
 
 class Tool(Strict):
-    title: str
-    summary: str
-    homepage: str
-    licence: str
-    group: str
+    title: str = Field(examples=["XGBoost"])
+    summary: str = Field(examples=["Gradient-boosted trees"])
+    homepage: str = Field(examples=["https://xgboost.ai"])
+    licence: str = Field(examples=["Apache-2.0"])
+    group: str = Field(examples=["machine-learning"])
     example: str | None = None
     replaces: list[str] = Field(default_factory=list)
     requires: list[str] = Field(default_factory=list)
@@ -141,8 +149,8 @@ class Tool(Strict):
     kernels: list[Kernel] = Field(default_factory=list, alias="kernel")
     services: list[Service] = Field(default_factory=list, alias="service")
     apps: list[App] = Field(default_factory=list, alias="app")
-    checks: list[Check] = Field(alias="check", min_length=1)
-    breaks: list[Break] = Field(alias="break", min_length=1)
+    checks: list[Check] = Field(alias="check", min_length=1, examples=[[{"run": "check.py"}]])
+    breaks: list[Break] = Field(alias="break", min_length=1, examples=[[_BREAK]])
 
     name: str = Field(default="", exclude=True)
     folder: Path = Field(default=Path(), exclude=True)

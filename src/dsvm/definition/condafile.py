@@ -22,7 +22,7 @@ from dsvm.definition.requirements import Reader
 _IGNORED = ("name", "channels", "prefix", "platforms")
 _SPEC = re.compile(r"(?:[\w./:-]*::)?([A-Za-z0-9_][\w.-]*)(?:\[[^]]*\])?\s*(.*)", re.ASCII)
 _FUZZY = re.compile(r"=?([0-9][\w.!+]*)(?:\.?\*)?")
-_KEYS = ("name", "channels", "dependencies", "platforms", "prefix", "variables")
+_KEYS = ("dependencies", *_IGNORED)
 
 
 def read(reader: Reader, path: Path, source: SourceText) -> None:
@@ -50,7 +50,7 @@ def _document(reader: Reader, source: SourceText, root: yaml.Node | None) -> Non
             _dependencies(reader, source, value)
         elif name not in _IGNORED:
             near = nearest(name, _KEYS)
-            hint = f"did you mean `{near}`?" if near and near != name else "leave it out"
+            hint = f"did you mean `{near}`?" if near else "leave it out"
             reader.bad(source, _line(key), f"`{shown(name, 40)}` is not understood here", hint)
 
 
@@ -127,7 +127,7 @@ def _versions(text: str) -> str | None:
 
 def _version(part: str) -> str:
     fuzzy = _FUZZY.fullmatch(part)
-    return f"=={fuzzy.group(1)}.*" if fuzzy else part
+    return f"=={fuzzy.group(1).rstrip('.')}.*" if fuzzy else part
 
 
 @cache

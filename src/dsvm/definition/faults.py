@@ -58,7 +58,11 @@ def shown(text: str, limit: int = 100) -> str:
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """The valid word that `word` most likely stands for."""
-    close = difflib.get_close_matches(word.lower()[:100], list(words), n=1, cutoff=0.6)
+    words = list(words)
+    word = word.lower()[:100]
+    # difflib does not see swapped letters as near: `pipy`, `pypi`.
+    swapped = [other for other in words if sorted(other) == sorted(word)]
+    close = swapped or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return close[0] if close else None
 
 

@@ -69,6 +69,7 @@ class _Scanner:
             place = (*place, key)
             if number < len(keys) - 1 and place in self.arrays:
                 place = (*place, self.arrays[place] - 1)
+            self._note(place, self.line)
         return place
 
     def _pair(self, table: Place) -> None:

@@ -97,6 +97,8 @@ def urlsplit_scheme(url: str) -> str:
 def _remedy_for(text: str) -> str:
     if text.lstrip().startswith("-"):
         return "options belong into a requirements.txt, named by `file`"
+    if "+" in text.partition("://")[0] or text.startswith(("http:", "https:", "file:")):
+        return "packages come from an index: build a wheel and name its folder as `find-links`"
     if text.strip().startswith((".", "/", "~")):
         return "put a wheel into a folder and name it in `[sources]` as `find-links`"
     return "write it as pip does: `polars`, `lightgbm>=4`, `dask[array]==2025.1.0`"

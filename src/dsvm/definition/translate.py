@@ -44,14 +44,16 @@ def checked(
     useful is left.
     """
     data = copy.deepcopy(data)
+    gone: set[Place] = set()
     for _ in range(_ROUNDS):
         try:
             return model.model_validate(data)
         except ValidationError as wrong:
             found = wrong.errors(include_url=False)
         for detail in found:
-            _report(model, detail, source, faults)
-        if not _mend(data, found, placeholders or {}):
+            if _place(detail) not in gone:
+                _report(model, detail, source, faults)
+        if not _mend(data, found, placeholders or {}, gone):
             return None
     return None
 
@@ -72,18 +74,18 @@ def field_at(model: type[BaseModel], place: Place) -> tuple[type[BaseModel] | No
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             table = kind
             field = fields_of(kind).get(str(part)) or kind.model_fields.get(str(part))
-            kind = _plain(field.annotation) if field else None
+            kind = plain(field.annotation) if field else None
         else:
-            kind = _plain(typing.get_args(kind)[-1]) if typing.get_args(kind) else None
+            kind = plain(typing.get_args(kind)[-1]) if typing.get_args(kind) else None
     return table, field
 
 
-def _plain(kind: Any) -> Any:
+def plain(kind: Any) -> Any:
     """`X` of `X | None` and of `Annotated[X, ...]`."""
     if typing.get_origin(kind) is typing.Annotated:
-        return _plain(typing.get_args(kind)[0])
+        return plain(typing.get_args(kind)[0])
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return _plain(next(k for k in typing.get_args(kind) if k is not type(None)))
+        return plain(next(k for k in typing.get_args(kind) if k is not type(None)))
     return kind
 
 
@@ -148,7 +150,7 @@ def _homes(model: type[BaseModel]) -> dict[str, str]:
     """Keys of the tables below the top, with their table."""
     found: dict[str, str] = {}
     for name, info in fields_of(model).items():
-        inner = _plain(info.annotation)
+        inner = plain(info.annotation)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             found |= dict.fromkeys(fields_of(inner), name)
     return found
@@ -208,52 +210,59 @@ def _called(value: object) -> str:
 
 
 def _example(place: Place, field: Any) -> str | None:
-    if field is None:
+    """How the key of `place` is written right."""
+    if field is None or not field.examples:
         return None
     key = next((str(part) for part in reversed(place) if isinstance(part, str)), "")
-    if field.examples:
-        return f"write it like `{key} = {toml_value(field.examples[0])}`"
-    return (
-        f"it is {field.description[0].lower()}{field.description[1:]}"
-        if field.description
-        else None
-    )
+    example = field.examples[0]
+    if isinstance(example, list) and isinstance(example[0], dict):
+        pairs = ", ".join(f"`{k} = {toml_value(v)}`" for k, v in example[0].items())
+        return f"add `[[{key}]]` with {pairs}"
+    return f"write it like `{key} = {toml_value(example)}`"
 
 
 def _listed(words: list[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
-def _mend(data: dict[str, Any], found: list[ErrorDetails], placeholders: dict[str, object]) -> bool:
-    """Take what is wrong out of `data`. False if nothing could be taken out."""
+def _mend(
+    data: dict[str, Any],
+    found: list[ErrorDetails],
+    placeholders: dict[str, object],
+    gone: set[Place],
+) -> bool:
+    """Take what is wrong out of `data` and note it in `gone`. False if there was nothing to do."""
     mended = False
     for detail in found:
         place = _place(detail)
-        if detail["type"] == "missing":
-            if len(place) == 1 and place[0] in placeholders:
-                data[str(place[0])] = placeholders[str(place[0])]
-                mended = True
-                continue
-            place = place[:-1]
-        mended = _take_out(data, place) or mended
+        if detail["type"] != "missing":
+            mended = _take_out(data, place, gone) or mended
+        elif len(place) == 1 and place[0] in placeholders:
+            data[str(place[0])] = placeholders[str(place[0])]
+            mended = True
+        else:
+            mended = _take_out(data, place[:-1], gone) or mended
     return mended
 
 
-def _take_out(data: dict[str, Any], place: Place) -> bool:
+def _take_out(data: dict[str, Any], place: Place, gone: set[Place]) -> bool:
     """A key goes; an item of a list becomes `""`, and if it was that already, the list goes."""
-    *around, last = place if place else ((),)
+    if not place:
+        return False
+    gone.add(place)
     box: Any = data
-    for part in around:
+    for part in place[:-1]:
         try:
             box = box[part]
         except (KeyError, IndexError, TypeError):
             return False
+    last = place[-1]
     if isinstance(box, dict) and last in box:
         del box[last]
         return True
     if isinstance(box, list) and isinstance(last, int) and last < len(box):
         if box[last] == "":
-            return _take_out(data, tuple(around))
+            return _take_out(data, place[:-1], gone)
         box[last] = ""
         return True
     return False
