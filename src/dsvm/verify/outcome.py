@@ -13,7 +13,7 @@ from dsvm.verify.model import Outcome
 NOT_TESTED = 77
 REASON = 1200
 # The last line of a Python traceback: `ImportError: ...`, not indented.
-RAISED = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Warning)?(: |$)")
+RAISED = re.compile(r"^[A-Za-z_][\w.]*(: |:?$)")
 NOISE = re.compile(r"^(Execution halted|Calls: .*|Could not chdir to home directory.*)$")
 
 

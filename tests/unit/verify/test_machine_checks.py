@@ -1,0 +1,96 @@
+"""The machine compared with its lock: what is a failure, and what the person's own change."""
+
+from __future__ import annotations
+
+from dsvm.lock.model import OsPackage
+from dsvm.verify.machine_checks import compare_os, judge_files, judge_ports
+from dsvm.verify.tool_checks import kernel_fault
+
+PYTHON = "/opt/dsvm/envs/base/bin/python"
+
+
+def deb(name: str, version: str) -> OsPackage:
+    return OsPackage(
+        name=name,
+        version=version,
+        architecture="amd64",
+        sha256="0" * 64,
+        size=1,
+        source="debian/trixie",
+        path=f"pool/{name}.deb",
+    )
+
+
+def test_packages_as_locked_are_no_fault() -> None:
+    found = compare_os([deb("git", "1.0")], {"git": "1.0"})
+
+    assert (found.faults, found.changes) == ([], [])
+
+
+def test_a_missing_and_another_version_fail_an_added_one_does_not() -> None:
+    locked = [deb("git", "1.0"), deb("vim", "9.1")]
+
+    found = compare_os(locked, {"vim": "9.2", "htop": "3"})
+
+    assert found.faults == [
+        "not installed: git",
+        "another version than locked: vim 9.2, locked 9.1",
+    ]
+    assert found.changes == ["OS package htop 3 was added"]
+
+
+def test_many_faults_are_counted() -> None:
+    found = compare_os([deb(f"lib{n}", "1") for n in range(9)], {})
+
+    assert found.faults == ["not installed: lib0, lib1, lib2, lib3, lib4 and 4 more"]
+
+
+def test_a_changed_or_missing_file_of_a_package_fails() -> None:
+    found = judge_files(["??5??????   /usr/bin/git", "missing     /usr/share/x y"])
+
+    assert found.faults == [
+        "files of OS packages: /usr/bin/git is not as its package has it, /usr/share/x y is missing"
+    ]
+
+
+def test_a_changed_configuration_is_the_persons_own() -> None:
+    found = judge_files(["??5?????? c /etc/vim/vimrc"])
+
+    assert (found.faults, found.changes) == ([], ["configuration /etc/vim/vimrc was changed"])
+
+
+def test_what_the_guest_itself_configures_is_nobodys_change() -> None:
+    assert judge_files(["??5?????? c /etc/pam.d/sshd"]).changes == []
+
+
+def socket(address: str, port: int, uid: int = 0) -> dict[str, object]:
+    return {"protocol": "tcp", "address": address, "port": port, "program": "x", "uid": uid}
+
+
+def test_an_undeclared_port_of_the_system_fails() -> None:
+    found = judge_ports([socket("0.0.0.0", 22), socket("127.0.0.1", 631)], {22})
+
+    assert found.faults == ["x listens on tcp 127.0.0.1:631"]
+
+
+def test_a_persons_server_is_told_when_others_reach_it() -> None:
+    found = judge_ports([socket("127.0.0.1", 5555, 1000), socket("0.0.0.0", 80, 1000)], {22})
+
+    assert (found.faults, found.changes) == ([], ["x listens on tcp 0.0.0.0:80"])
+
+
+def test_a_kernel_spec_must_start_its_own_environment() -> None:
+    spec: dict[str, object] = {"argv": ["/usr/bin/python3", "-m", "x"], "starts": True}
+
+    assert kernel_fault("base", [PYTHON], spec) == (
+        f"kernel `base` starts `/usr/bin/python3` and not `{PYTHON}`"
+    )
+    assert kernel_fault("base", [PYTHON], {"argv": [PYTHON, "-m"], "starts": True}) is None
+
+
+def test_a_kernel_that_is_missing_broken_or_without_program_is_named() -> None:
+    assert "not registered" in str(kernel_fault("base", [PYTHON], None))
+    assert "cannot be read" in str(kernel_fault("base", [PYTHON], {"unreadable": "KeyError"}))
+    assert "cannot be started" in str(
+        kernel_fault("base", [PYTHON], {"argv": [PYTHON], "starts": False})
+    )
