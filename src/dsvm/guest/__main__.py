@@ -45,9 +45,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _apply(asked: argparse.Namespace) -> int:
-    from dsvm.guest.apply import apply, must_be_root
+    from dsvm.guest.apply import apply
+    from dsvm.guest.views import must_be_root
 
-    must_be_root()
+    must_be_root(["apply"])
     outcome = apply()
     print(outcome.message(), end="")
     for error in outcome.errors:

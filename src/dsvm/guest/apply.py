@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import pwd
 import time
 from collections.abc import Iterator
@@ -100,9 +99,3 @@ def _timed(out: Outcome, what: str) -> Iterator[None]:
     start = time.monotonic()
     yield
     out.seconds[what] = round(time.monotonic() - start, 3)
-
-
-def must_be_root() -> None:
-    """Raises `GuestError` with what to type instead."""
-    if os.geteuid() != 0:
-        raise GuestError("this needs root: type `sudo dsvm-guest ...`")

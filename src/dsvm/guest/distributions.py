@@ -41,8 +41,9 @@ def installed(prefix: Path) -> dict[str, Distribution]:
 def _found(prefix: Path) -> Iterator[Distribution]:
     for info in sorted(prefix.glob("lib/python3*/site-packages/*.dist-info")):
         name, dash, version = info.name.removesuffix(".dist-info").partition("-")
-        # pip keeps what it is about to remove under a name that begins with `~`.
-        if dash and not name.startswith("~"):
+        # pip keeps what it is about to remove under a name that begins with `~`; a directory
+        # without METADATA is no distribution (such as those made for ownership in an overlay).
+        if dash and not name.startswith("~") and (info / "METADATA").is_file():
             where = info.relative_to(prefix)
             yield Distribution(normalised(name), version, where, where.parent)
 

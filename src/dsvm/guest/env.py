@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dsvm.guest import create, kernels, outcome, overlay
-from dsvm.guest.apply import locked, must_be_root
+from dsvm.guest import create, kernels, outcome, overlay, views
+from dsvm.guest.apply import locked
 from dsvm.guest.diff import Diff, diff
 from dsvm.guest.environments import Account
 from dsvm.guest.places import KERNELS, LAYERS, TRASH, VIEWS
 from dsvm.guest.places import overlay as overlay_of
 from dsvm.guest.processes import Process, using
-from dsvm.guest.system import GuestError, run, unmount
+from dsvm.guest.system import GuestError, unmount
 
 
 def command(what: str, name: str, asked: argparse.Namespace) -> int:
@@ -74,7 +74,6 @@ def reset(name: str) -> list[Process]:
     The old overlay is detached at once and removed at the next start: what runs keeps working on
     what it has. Needs root; `sudo` tells whose changes are meant.
     """
-    must_be_root()
     one, who = _mounted(name), _who()
     login = _account(who or _login())
     point = Path(one["mountpoint"]) if who is None else VIEWS / name / who
@@ -87,32 +86,16 @@ def reset(name: str) -> list[Process]:
         layer = LAYERS / one["layer"]
         overlay.mount(layer, place, point, uid=login.uid, gid=login.gid)
         if who is not None:
-            _rebind(point, Path(one["mountpoint"]), login.uid)
+            views.rebind(point, Path(one["mountpoint"]), overlay.tag(place), login.uid)
     return using(Path(one["mountpoint"]), uid=login.uid)
-
-
-def _rebind(view: Path, point: Path, uid: int) -> None:
-    """Show the new view in the user's running sessions, each in a mount namespace of its own."""
-    ours = Path("/proc/self/ns/mnt").readlink()
-    spaces: dict[Path, str] = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if process.stat().st_uid == uid:
-                spaces[(process / "ns/mnt").readlink()] = process.name
-        except OSError:
-            continue
-    for space, pid in spaces.items():
-        if space != ours:
-            enter = ("nsenter", f"--mount=/proc/{pid}/ns/mnt")
-            run(*enter, "umount", "--lazy", point, check=False)
-            run(*enter, "mount", "--bind", view, point, check=False)
 
 
 def _become_root(name: str, as_json: bool) -> None:
     """Start again by sudo, which everybody may for exactly this."""
+    words = ["env", "reset", *(["--json"] if as_json else []), name]
     if os.geteuid() != 0:
-        words = ["env", "reset", *(["--json"] if as_json else []), name]
         os.execv("/usr/bin/sudo", ["sudo", "-n", "/usr/bin/dsvm-guest", *words])
+    views.must_be_root(words)
 
 
 def _environments() -> dict[str, dict[str, Any]]:

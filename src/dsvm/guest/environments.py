@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.guest import carry, layers, overlay
+from dsvm.guest import carry, layers, overlay, views
 from dsvm.guest.hardware import Gpu
 from dsvm.guest.outcome import EnvironmentState, Outcome
 from dsvm.guest.places import ENVS, OVERLAYS, PYTHONS, TRASH, USER_OVERLAYS, VAR, VIEWS
@@ -132,7 +132,9 @@ def _mount(
         view = VIEWS / name / user.name
         folder(view.parent.parent, mode=0o711)
         folder(view.parent, mode=0)
-        _one(layer, digest, overlay_of(name, user.name), view, user)
+        mine = overlay_of(name, user.name)
+        if _one(layer, digest, mine, view, user)[1]:
+            views.rebind(view, point, overlay.tag(mine), user.uid)
     return layer, aside, changed
 
 

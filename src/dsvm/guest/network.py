@@ -15,20 +15,18 @@ import json
 import re
 from pathlib import Path
 
+from dsvm.guest import authorities
 from dsvm.guest.credentials import has_credentials
 from dsvm.guest.environments import Account
 from dsvm.guest.outcome import Outcome
 from dsvm.guest.places import LOGIN_ENV, NETWORK_ENV, VAR
 from dsvm.guest.seed import SeedNetwork
-from dsvm.guest.system import folder, run, write
+from dsvm.guest.system import folder, write
 
 RECORD = VAR / "network.json"
 ORIGINALS = VAR / "originals"
-AUTHORITIES = Path("/usr/local/share/ca-certificates")
-BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 ENVIRONMENT = Path("/etc/environment")
 BEGIN, END = "# begin dsvm", "# end dsvm"
-PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 # Programs that bring their own list of authorities and are told of the system's by a variable.
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 # Variables that hold a credential whatever their value looks like (uv's of an index).
@@ -39,25 +37,12 @@ PATH = "/opt/dsvm/envs/base/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/games:/u
 def apply(network: SeedNetwork | None, login: Account, home: Path, out: Outcome) -> bool:
     """Make the network what the seed says; return whether a variable changed."""
     inherited = network or {"certificates": "", "environment": {}, "files": {}}
-    _authorities(PEM.findall(inherited["certificates"]))
+    authorities.apply(inherited["certificates"])
     _files(inherited["files"], login, home, out)
     variables = dict(inherited["environment"])
     if inherited["certificates"]:
-        variables |= dict.fromkeys(TRUST, BUNDLE)
+        variables |= dict.fromkeys(TRUST, str(authorities.BUNDLE))
     return _variables(variables, login)
-
-
-def _authorities(certificates: list[str]) -> None:
-    """One file a certificate, as update-ca-certificates(8) wants them."""
-    wanted = {f"dsvm-{_digest(one)[:16]}.crt": one + "\n" for one in certificates}
-    have = {file.name for file in AUTHORITIES.glob("dsvm-*.crt")}
-    if have == wanted.keys():
-        return
-    for name in have - wanted.keys():
-        (AUTHORITIES / name).unlink()
-    for name, text in wanted.items():
-        write(AUTHORITIES / name, text)
-    run("update-ca-certificates", *(["--fresh"] if have - wanted.keys() else []))
 
 
 def _files(files: dict[str, str], login: Account, home: Path, out: Outcome) -> None:

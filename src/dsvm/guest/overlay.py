@@ -30,7 +30,7 @@ def mount(layer: Path, overlay: Path, point: Path, *, uid: int, gid: int) -> boo
     unmount(point)
     prepare(layer, overlay, uid=uid, gid=gid)
     folder(point)
-    run("mount", "-t", "overlay", "-o", options(layer, overlay), _tag(overlay), point)
+    run("mount", "-t", "overlay", "-o", options(layer, overlay), tag(overlay), point)
     return True
 
 
@@ -63,18 +63,22 @@ def _own_directories(layer: Path, upper: Path, uid: int, gid: int) -> None:
             if source.is_symlink() or (os.path.lexists(target) and not target.is_dir()):
                 directories.remove(name)
                 continue
-            target.mkdir(exist_ok=True)
-            own(target, uid, gid, 0o755)
+            try:
+                target.mkdir(mode=0o755)
+                os.chown(target, uid, gid)
+            except FileExistsError:
+                own(target, uid, gid, 0o755)  # a killed run may have stopped between the two
 
 
 def is_mounted(layer: Path, overlay: Path, point: Path) -> bool:
     """Exactly this layer with exactly this overlay is what is seen at `point`."""
     there = mounts().get(str(point))
-    if there is None or there[:2] != (_tag(overlay), "overlay"):
+    if there is None or there[:2] != (tag(overlay), "overlay"):
         return False
     parts = there[2].split(",")
     return f"lowerdir={layer}" in parts and f"upperdir={overlay / 'upper'}" in parts
 
 
-def _tag(overlay: Path) -> str:
+def tag(overlay: Path) -> str:
+    """What /proc/mounts shows as the source of this overlay's mount."""
     return f"dsvm:{overlay}"
