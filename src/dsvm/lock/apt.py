@@ -3,6 +3,7 @@
 cache/apt/<key>/        one root for a base and its mirrors (0700: mirrors may hold credentials)
   apt.conf              all that apt is told; the host's `Acquire` settings (proxies) are copied
   sources.list          the base's suites, trusted by the base's own keyring only
+  auth.conf             the mirrors' credentials
   lists/                signed indexes; apt verifies them when it fetches them
   status                empty: everything is to be installed
   lock                  flock: one apt at a time
@@ -28,7 +29,7 @@ from filelock import FileLock
 from dsvm.catalog.model import Base
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.lock.mirrors import without_credentials
+from dsvm.lock.mirrors import apt_auth, without_credentials
 from dsvm.lock.model import OsPackage
 from dsvm.programs import ProgramFailed, run
 
@@ -203,11 +204,12 @@ def open_root(base: Base, mirrors: Mapping[str, str], architecture: str, home: H
         )
     sources = "".join(
         f"deb [arch={architecture} signed-by={base.keyring}] "
-        f"{mirrors[archive.name]} {suite} {' '.join(archive.components)}\n"
+        f"{without_credentials(mirrors[archive.name])} {suite} {' '.join(archive.components)}\n"
         for archive in base.archives
         for suite in archive.suites
     )
-    key = hashlib.sha256(sources.encode()).hexdigest()[:16]
+    auth = apt_auth(mirrors.values())
+    key = hashlib.sha256((sources + auth).encode()).hexdigest()[:16]
     folder = home.cache / "apt" / f"{base.name}-{key}"
     for part in ("lists/partial", "archives/partial", "empty"):
         (folder / part).mkdir(parents=True, exist_ok=True)
@@ -216,12 +218,13 @@ def open_root(base: Base, mirrors: Mapping[str, str], architecture: str, home: H
     with root._locked():
         (folder / "status").touch()
         (folder / "sources.list").write_text(sources)
+        (folder / "auth.conf").write_text(auth)
         (folder / "apt.conf").write_text(_config(folder, architecture))
     return root
 
 
 def _config(folder: Path, architecture: str) -> str:
-    """apt.conf(5). `Dir::Etc` leads away from the host's files, but for its credentials."""
+    """apt.conf(5). `Dir::Etc` leads away from the host's files."""
     return f"""
 Dir::State "{folder}";
 Dir::State::lists "{folder}/lists";
@@ -237,8 +240,8 @@ Dir::Etc::preferences "{folder}/preferences";
 Dir::Etc::preferencesparts "{folder}/empty";
 Dir::Etc::trusted "/dev/null";
 Dir::Etc::trustedparts "{folder}/empty";
-Dir::Etc::netrc "/etc/apt/auth.conf";
-Dir::Etc::netrcparts "/etc/apt/auth.conf.d";
+Dir::Etc::netrc "{folder}/auth.conf";
+Dir::Etc::netrcparts "{folder}/empty";
 APT::Architecture "{architecture}";
 APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "false";

@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from dsvm.catalog.model import Archive, Base
 from dsvm.errors import DsvmError
 from dsvm.programs import ProgramFailed, run
 
 _INDEX = re.compile(r"'(?P<mirror>[^']+?)/*/dists/[^']*/InRelease'")
+_AUTH = re.compile(r"machine\s+(\S+)\s+login\s+(\S+)\s+password\s+(\S+)")
 _DEB_LINE = re.compile(r"^deb (?:\[[^]]*\] )?(\S+) ", re.MULTILINE)
 
 
@@ -33,6 +35,18 @@ def without_credentials(url: str) -> str:
     """The address without user and password: what may be shown and compared."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def apt_auth(mirrors: Iterable[str]) -> str:
+    """The mirrors' credentials as an auth.conf of apt, which alone keeps them out of its output."""
+    lines = []
+    for mirror in mirrors:
+        parts = urlsplit(mirror)
+        if parts.username:
+            user, password = unquote(parts.username), unquote(parts.password or "")
+            place = without_credentials(mirror)
+            lines.append(f"machine {place} login {user} password {password}\n")
+    return "".join(lines)
 
 
 def _mirror(archive: Archive, base: Base, sources: Mapping[str, str]) -> str:
@@ -78,7 +92,32 @@ def _usable(found: Iterable[str]) -> Iterable[str]:
         if mirror.startswith("mirror+file:"):
             yield from _listed_in(Path(mirror.removeprefix("mirror+file:")))
         elif mirror.startswith(("http://", "https://", "file:")):
-            yield mirror.rstrip("/")
+            yield _with_credentials(mirror.rstrip("/"))
+
+
+def _with_credentials(mirror: str) -> str:
+    """The address with what the host's auth.conf says for it (apt_auth.conf(5))."""
+    parts = urlsplit(mirror)
+    if parts.username or parts.scheme == "file":
+        return mirror
+    for machine, login, password in _AUTH.findall(_host_auth()):
+        scheme, _, place = machine.rpartition("://")
+        # An entry without a scheme holds for https only: a password must not go out in clear.
+        fits = (scheme or "https") == parts.scheme
+        if fits and f"{parts.netloc}{parts.path}/".startswith(place.rstrip("/") + "/"):
+            user = f"{quote(login, safe='')}:{quote(password, safe='')}"
+            return urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc}"))
+    return mirror
+
+
+@cache
+def _host_auth() -> str:
+    files = [Path("/etc/apt/auth.conf"), *sorted(Path("/etc/apt/auth.conf.d").glob("*.conf"))]
+    texts = []
+    for file in files:
+        with suppress(OSError):  # none, or only root may read it
+            texts.append(file.read_text("utf-8", errors="replace"))
+    return "\n".join(texts)
 
 
 def _listed_in(file: Path) -> Iterable[str]:
