@@ -28,7 +28,7 @@ def apply(certificates: str) -> None:
     if have == wanted.keys():
         return
     for name in have - wanted.keys():
-        (FOLDER / name).unlink()
+        _take_away(name)
     new = {name: text for name, text in wanted.items() if name not in have}
     for name, text in new.items():
         write(FOLDER / name, text)
@@ -37,6 +37,16 @@ def apply(certificates: str) -> None:
         run("update-ca-certificates")
     else:
         _enter(new)
+
+
+def _take_away(name: str) -> None:
+    """Its file and the links to it; the bundle is made anew without it."""
+    link = SYSTEM / name.replace(".crt", ".pem")
+    for place in SYSTEM.glob("*.[0-9]"):
+        if place.is_symlink() and place.readlink() == Path(link.name):
+            place.unlink()
+    link.unlink(missing_ok=True)
+    (FOLDER / name).unlink()
 
 
 def _enter(new: Mapping[str, str]) -> None:

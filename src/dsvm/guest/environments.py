@@ -95,7 +95,7 @@ def _environment(
     try:
         if choice.variant:
             digest = environment["variants"][choice.variant]["digest"]
-            layer, aside, changed = _mount(environment, digest, login, others)
+            layer, aside, changed = _mount(environment, digest, login, others, out.notes)
     except (GuestError, OSError) as failed:
         problem = str(failed)
     out.environments.append(
@@ -123,7 +123,11 @@ def _python(layer: Path | None) -> str | None:
 
 
 def _mount(
-    environment: SeedEnvironment, digest: str, login: Account, others: Sequence[Account]
+    environment: SeedEnvironment,
+    digest: str,
+    login: Account,
+    others: Sequence[Account],
+    notes: list[str],
 ) -> tuple[Path, str, bool]:
     layer = layers.mounted(digest)
     point, name = Path(environment["mountpoint"]), environment["name"]
@@ -133,7 +137,10 @@ def _mount(
         folder(view.parent.parent, mode=0o711)
         folder(view.parent, mode=0)
         mine = overlay_of(name, user.name)
-        if _one(layer, digest, mine, view, user)[1]:
+        told, anew = _one(layer, digest, mine, view, user)
+        if told:
+            notes.append(f"{name} of {user.name}: {told}")
+        if anew:
             views.rebind(view, point, overlay.tag(mine), user.uid)
     return layer, aside, changed
 

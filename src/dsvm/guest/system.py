@@ -76,13 +76,34 @@ def folder(path: Path, *, mode: int = 0o755, uid: int = 0, gid: int = 0) -> Path
     return path
 
 
-def mounts(table: Path = Path("/proc/self/mounts")) -> dict[str, tuple[str, str, str]]:
-    """Mountpoint -> (source, type, options) of the topmost mount there; see fstab(5)."""
-    found: dict[str, tuple[str, str, str]] = {}
-    for line in table.read_text(errors="replace").splitlines():
-        source, point, kind, options, *_ = line.split(" ")
-        found[_unescaped(point)] = (_unescaped(source), kind, _unescaped(options))
-    return found
+def mounts(table: Path = Path("/proc/self/mountinfo")) -> dict[str, tuple[str, str, str]]:
+    """Mountpoint -> (source, type, options) of the topmost mount there; see proc_pid_mountinfo(5).
+
+    The order of the lines says nothing of which is on top: a mount that comes from another
+    namespace slips below those that are there. The topmost is nobody's parent at that point.
+    """
+    rows = [_row(line) for line in table.read_text(errors="replace").splitlines()]
+    covered = {(parent, point) for _, parent, point, *_ in rows}
+    return {
+        point: (source, kind, options)
+        for number, _, point, source, kind, options in rows
+        if (number, point) not in covered
+    }
+
+
+def _row(line: str) -> tuple[str, str, str, str, str, str]:
+    """Number, parent, mountpoint, source, type and options of one mount."""
+    head, _, tail = line.partition(" - ")
+    number, parent, _, _, point, flags, *_ = head.split(" ")
+    kind, source, options = tail.split(" ")
+    return (
+        number,
+        parent,
+        _unescaped(point),
+        _unescaped(source),
+        kind,
+        _unescaped(f"{flags},{options}"),
+    )
 
 
 def _unescaped(field: str) -> str:

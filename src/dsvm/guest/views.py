@@ -56,5 +56,5 @@ def _sessions(point: Path, tag: str, uid: int) -> list[str]:
 
 
 def _source(process: Path, point: Path) -> str | None:
-    there = mounts(process / "mounts").get(str(point))
+    there = mounts(process / "mountinfo").get(str(point))
     return there[0] if there else None
