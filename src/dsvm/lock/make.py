@@ -127,8 +127,9 @@ class _Locking:
         old = self.keep.environment(plan, variant, plan.python or self.composition.base.python)
         if old:
             return old
+        sources = self.composition.sources
         resolver = Resolver(
-            python_host(self.composition.sources), self.home, self.hints, self.composition.sources
+            python_host(sources), self.home, self.hints, sources, self.keep.looks_for_new
         )
         pins = self.keep.environment_pins(plan, variant)
         return resolver.environment(plan, variant, self._target, pins)

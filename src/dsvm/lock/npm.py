@@ -2,7 +2,8 @@
 
 The lock holds npm's own lock without addresses, and of every tarball npm's integrity (sha512) and
 the sha256 by which the store knows it. A build puts the files' places into npm's lock
-(`"resolved": "file:/..."`) and runs `npm ci --offline`.
+(`"resolved": "file:/<link to the blob>.tgz"`: npm takes another name for a folder) and runs
+`npm ci --offline`.
 """
 
 from __future__ import annotations

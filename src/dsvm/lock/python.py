@@ -34,12 +34,17 @@ _PROBE_S = 8.0
 
 @dataclass(frozen=True)
 class Resolver:
-    """Resolves environments with the host's configuration; `overrides` is `[sources]`."""
+    """Resolves environments with the host's configuration; `overrides` is `[sources]`.
+
+    With `refresh` index pages are asked anew that uv's cache still holds for fresh (10 minutes
+    where the index does not say how long).
+    """
 
     host: PythonHost
     home: Home
     hints: Hints
     overrides: Mapping[str, str] = field(default_factory=dict)
+    refresh: bool = False
 
     def environment(
         self,
@@ -168,6 +173,7 @@ class Resolver:
                     *("--python-platform", target.uv_platform, "--only-binary", ":all:"),
                     *("--cache-dir", self.home.cache / "uv", "--no-python-downloads"),
                     *("--quiet", "--system-certs", *more),
+                    *(["--refresh"] if self.refresh else []),
                 ],
                 cwd=Path(folder),
                 env=self.host.uv_env(find_links=find_links),

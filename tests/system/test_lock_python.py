@@ -1,0 +1,204 @@
+"""Python environments out of a local index, in the order of their sources, and npm packages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dsvm.catalog import load_catalog
+from dsvm.catalog.compose import EnvironmentPlan
+from dsvm.catalog.model import NpmNeed, Tool
+from dsvm.errors import DsvmError
+from dsvm.home import Home
+from dsvm.lock.hints import Hints
+from dsvm.lock.model import LockedEnvironment, PythonPackage
+from dsvm.lock.npm import fetch_npm, lock_npm
+from dsvm.lock.python import Resolver
+from dsvm.lock.pythonhost import PythonHost, python_host
+from dsvm.lock.trees import target_for
+from dsvm.lock.wheels import Target
+from dsvm.programs import run
+from dsvm.store import Store
+from tests.system.lock_support import Server, index, npm_package, serving, wheel
+from tests.unit.lock.examples import plan, source
+
+BASES = load_catalog().bases
+
+
+def target_of(python: str | None) -> tuple[Target, str | None]:
+    target, other = target_for(python, BASES["debian-13"], BASES)
+    return target, other.python if other else None
+
+
+@dataclass
+class Lab:
+    """A host whose Python index is the test's."""
+
+    web: Path
+    server: Server
+    home: Home
+    find_links: tuple[str, ...] = ()
+    overrides: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def resolver(self) -> Resolver:
+        env = python_host({"pypi": self.server.url("pypi/simple")}).env
+        host = PythonHost(self.find_links, env)
+        return Resolver(host, self.home, Hints(self.home), self.overrides, refresh=True)
+
+    def lock(self, plan: EnvironmentPlan, *old: PythonPackage) -> LockedEnvironment:
+        return self.resolver.environment(plan, "cpu", target_of, old)
+
+    def offer(self, place: str, name: str, version: str, **more: str) -> Path:
+        needs = tuple(more.pop("needs", "").split())
+        path = wheel(self.web / place / "files", name, version, **more, needs=needs)
+        index(self.web / place)
+        return path
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    (tmp_path / "web").mkdir()
+    with serving(tmp_path / "web") as server:
+        yield Lab(tmp_path / "web", server, Home(tmp_path / "home"))
+
+
+def versions(locked: LockedEnvironment) -> dict[str, str]:
+    return {package.name: package.version for package in locked.packages}
+
+
+def test_an_environment_is_locked_with_all_it_needs(lab: Lab) -> None:
+    lab.offer("pypi", "tensors", "2.0", needs="numbers>=1")
+    path = lab.offer("pypi", "numbers", "1.5", tag="cp313-cp313-manylinux_2_28_x86_64")
+    lab.offer("pypi", "numbers", "1.6", tag="cp312-cp312-manylinux_2_28_x86_64")
+    locked = lab.lock(plan("lab", "tensors"))
+    assert versions(locked) == {"numbers": "1.5", "tensors": "2.0"}
+    assert (locked.python, locked.interpreter, locked.source) == ("3.13", None, "pypi")
+    numbers = locked.packages[0]
+    assert (numbers.file, numbers.size) == (path.name, path.stat().st_size)
+
+
+def test_old_versions_stay_where_they_fit(lab: Lab) -> None:
+    lab.offer("pypi", "numbers", "1.5")
+    old = lab.lock(plan("lab", "numbers")).packages
+    lab.offer("pypi", "numbers", "1.6")
+    assert versions(lab.lock(plan("lab", "numbers"), *old)) == {"numbers": "1.5"}
+    assert versions(lab.lock(plan("lab", "numbers>1.5"), *old)) == {"numbers": "1.6"}
+    assert versions(lab.lock(plan("lab", "numbers"))) == {"numbers": "1.6"}
+
+
+def test_what_cannot_be_resolved_names_the_environment(lab: Lab) -> None:
+    lab.offer("pypi", "numbers", "1.5")
+    with pytest.raises(DsvmError, match=r"environment `lab` \(cpu\) cannot be locked") as failed:
+        lab.lock(plan("lab", "numbers>2"))
+    assert "numbers" in (failed.value.cause or "")
+    assert failed.value.log
+    assert failed.value.log.exists()
+
+
+SOURCES = (
+    source("cpu-index", index="http://127.0.0.1:1/cpu", packages=["tensors"]),
+    source("wheels", host="find-links", packages=["tensors"], python="3.11"),
+    source("pypi", host="index", packages=["tensors"]),
+)
+
+
+def test_a_tools_index_gives_its_own_packages_and_nothing_else(lab: Lab) -> None:
+    lab.overrides["cpu-index"] = lab.server.url("cpu/simple")
+    lab.offer("cpu", "tensors", "2.0+cpu", needs="numbers")
+    lab.offer("cpu", "numbers", "9.9")
+    lab.offer("pypi", "numbers", "1.5")
+    lab.offer("pypi", "tensors", "3.0")
+    locked = lab.lock(plan("lab", "tensors", sources=SOURCES))
+    assert versions(locked) == {"numbers": "1.5", "tensors": "2.0+cpu"}
+    assert {p.name: p.source for p in locked.packages} == {
+        "numbers": "pypi",
+        "tensors": "cpu-index",
+    }
+    assert (locked.source, locked.why) == (
+        "cpu-index",
+        "cpu-index: tensors 2.0+cpu for Python 3.13",
+    )
+
+
+def test_the_next_source_is_taken_and_the_lock_says_why(lab: Lab) -> None:
+    folder = lab.offer("shelf", "tensors", "2.0+cpu", tag="cp311-cp311-linux_x86_64").parent
+    lab.find_links = (str(folder),)
+    lab.offer("pypi", "tensors", "3.0")
+    locked = lab.lock(plan("lab", "tensors", sources=SOURCES))
+    assert locked.why == "cpu-index: not reached; wheels: tensors 2.0+cpu for Python 3.11"
+    assert (locked.python, locked.interpreter) == ("3.11", "3.11")
+
+
+def test_the_last_source_is_the_index_without_the_hosts_wheels(lab: Lab) -> None:
+    lab.find_links = (str(lab.offer("shelf", "tensors", "9.0", tag="cp39-cp39-any").parent),)
+    lab.offer("pypi", "tensors", "3.0")
+    locked = lab.lock(plan("lab", "tensors", sources=SOURCES))
+    assert versions(locked) == {"tensors": "3.0"}
+    assert locked.why == (
+        "cpu-index: not reached; wheels: does not have what is needed; "
+        "pypi: tensors 3.0 for Python 3.13"
+    )
+
+
+def test_the_hosts_wheels_count_where_no_source_is_named(lab: Lab) -> None:
+    lab.find_links = (str(lab.offer("shelf", "tensors", "9.0").parent),)
+    lab.offer("pypi", "tensors", "3.0")
+    assert versions(lab.lock(plan("lab", "tensors"))) == {"tensors": "9.0"}
+
+
+def test_the_address_of_a_locked_wheel_is_found_again(lab: Lab) -> None:
+    lab.offer("pypi", "numbers", "1.5")
+    [numbers] = lab.lock(plan("lab", "numbers")).packages
+    lab.offer("pypi", "numbers", "1.6")
+    [found] = lab.resolver.find_again([numbers], target_of(None)[0], source("pypi"))
+    assert (found.sha256, found.file) == (numbers.sha256, numbers.file)
+    assert found.url.endswith(numbers.file)
+
+
+def npm_tool(**packages: str) -> Tool:
+    known = load_catalog().tools["git"]
+    return known.model_copy(update={"name": "editor", "npm": NpmNeed(packages=packages)})
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="this host has no npm")
+def test_npm_packages_are_locked_and_installed_offline_from_the_store(
+    lab: Lab, tmp_path: Path
+) -> None:
+    root = lab.server.url("npm/")
+    npm_package(lab.web / "npm", root, "leaf", "1.0.0", "1.1.0")
+    npm_package(lab.web / "npm", root, "editor", "2.0.0", leaf="^1.0.0")
+    sources = {"npm": root}
+    locked = lock_npm(npm_tool(editor="^2.0.0"), None, sources, lab.home)
+    assert [(p.path, p.version) for p in locked.packages] == [
+        ("node_modules/editor", "2.0.0"),
+        ("node_modules/leaf", "1.1.0"),
+    ]
+    assert "127.0.0.1" not in locked.package_lock
+    assert lock_npm(npm_tool(editor="^2.0.0"), locked, sources, lab.home) is locked
+
+    store = Store(lab.home.store)
+    store.discard(locked.packages[0].sha256)
+    fetch_npm(locked, sources, lab.home)
+    lab.server.shutdown()
+
+    # What a build does: npm's lock, with each place in the store put in, and no network.
+    package_lock = json.loads(locked.package_lock)
+    app = tmp_path / "app"
+    app.mkdir()
+    for package in locked.packages:
+        where = store.get(package.sha256)
+        link = app / f"{package.sha256}.tgz"
+        link.symlink_to(where)
+        package_lock["packages"][package.path]["resolved"] = f"file:{link}"
+    (app / "package-lock.json").write_text(json.dumps(package_lock))
+    manifest = {"name": "editor", "version": "0.0.0", "dependencies": locked.requirements}
+    (app / "package.json").write_text(json.dumps(manifest))
+    env = {"npm_config_registry": root, "npm_config_cache": str(tmp_path / "empty")}
+    run(["npm", "ci", "--offline", "--ignore-scripts"], cwd=app, env=env)
+    assert json.loads((app / "node_modules/leaf/package.json").read_text())["version"] == "1.1.0"
