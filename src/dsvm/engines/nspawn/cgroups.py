@@ -73,12 +73,23 @@ class Cgroup:
         for base in self._bases.values():
             remove_tree(base)
 
-    def memory_used(self) -> int | None:
-        """Bytes charged to the machine now, page cache included."""
-        for name in ("memory.current", "memory.usage_in_bytes"):
-            for base in self._bases.values():
-                with suppress(OSError, ValueError):
-                    return int((base / "machine" / name).read_text())
+    def cpus(self) -> str | None:
+        """The processors the machine is held to, as the kernel lists them: `0-2,5`."""
+        group = self._group("cpuset")
+        return (group / "cpuset.cpus").read_text().strip() if group else None
+
+    def memory(self) -> tuple[int, int, dict[str, int]] | None:
+        """Limit, bytes used (page cache included), and the kernel's parts of it by name."""
+        group = self._group("memory")
+        if group is None:
+            return None
+        for limit, used in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            with suppress(OSError, ValueError):
+                numbers = int((group / limit).read_text()), int((group / used).read_text())
+                return *numbers, _memory_parts((group / "memory.stat").read_text())
         return None
 
     def _limit_memory(self, size: Size) -> list[str]:
@@ -231,19 +242,26 @@ def _delegate(tree: Hierarchy, base: Path) -> None:
 def _siblings_cpus(group: Path) -> Iterable[int]:
     for other in group.parent.parent.glob("*/machine/cpuset.cpus"):
         if other.parent != group and _occupied(other.parent):
-            yield from _cpu_list(other.read_text())
+            yield from cpu_list(other.read_text())
 
 
 def _occupied(group: Path) -> bool:
     return any(file.read_text().strip() for file in group.rglob("cgroup.procs"))
 
 
-def _cpu_list(text: str) -> Iterable[int]:
+def cpu_list(text: str) -> Iterable[int]:
     """`0-2,5` as 0, 1, 2, 5."""
     for part in text.strip().split(","):
         first, _, last = part.partition("-")
         if first:
             yield from range(int(first), int(last or first) + 1)
+
+
+def _memory_parts(text: str) -> dict[str, int]:
+    """memory.stat, with version 2's words; version 1 counts the groups below as `total_`."""
+    found = {name: int(value) for name, value in (line.split() for line in text.splitlines())}
+    below = {name[6:]: value for name, value in found.items() if name.startswith("total_")}
+    return found | below | ({"file": below["cache"]} if "cache" in below else {})
 
 
 def _optional(file: Path, text: str) -> None:

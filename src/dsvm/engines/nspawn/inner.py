@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from dsvm.engines.nspawn.cgroups import Cgroup
 from dsvm.engines.nspawn.command import LAYERS, REBOOT_STATUS, Work, nspawn_argv
 from dsvm.engines.nspawn.control import Listener, Request
 from dsvm.engines.nspawn.plan import Places, Plan, State, write_state
+from dsvm.engines.nspawn.seen import REFRESH_S, Seen
 from dsvm.errors import DsvmError
 from dsvm.programs import run
 
@@ -36,7 +37,6 @@ PUT_AWAY_TIMEOUT_S = 15.0
 # A machine without its network is taken down in order, but at once.
 CUT_OFF_TIMEOUT_S = 5.0
 DISK_WAIT_S = 10.0
-RESOLVER_CHECK_S = 5.0
 NSPAWN_STATE = Path("/run/systemd/nspawn")
 USER_STATE = Path("/run/user")
 NETNS = USER_STATE / "0" / "netns" / "dsvm"
@@ -70,6 +70,7 @@ class Machine:
         self._places = places
         self._cgroup = cgroup
         self._work = Work(places.engine / "run")
+        self._seen = Seen(self._work.root, cgroup)
         self._signals = _signal_pipe()
         self._storage: storage.Storage | None = None
         self._loop: Path | None = None
@@ -114,6 +115,8 @@ class Machine:
             self._places.log,
             forward_dns=network.RESOLVER in resolver,
         )
+        if shown := self._seen.refresh():
+            mounts.inject(self._leader, shown, userns=self._plan.uid_base is not None)
 
     def serve(self) -> int:
         """Until the machine ends: requests, signals, deaths. Return nspawn's exit status."""
@@ -135,6 +138,7 @@ class Machine:
                     _kill(self._leader)
                     _kill(self._nspawn)
                 self._write_resolv_conf()
+                self._seen.refresh()
 
     def down(self) -> None:
         """No process of the machine is left, nor its network."""
@@ -224,14 +228,10 @@ class Machine:
     def _do(self, request: Request) -> None:
         if request.stop_in is not None:
             self._power_off(request.stop_in)
-        for layer in request.attach:
-            target = Path(LAYERS) / layer.digest
-            mounts.inject(
-                self._leader,
-                self._mount_layer(layer),
-                target,
-                translate=self._plan.uid_base is not None,
-            )
+        if request.attach:
+            shown = {Path(LAYERS) / new.digest: self._mount_layer(new) for new in request.attach}
+            userns = self._plan.uid_base is not None
+            mounts.inject(self._leader, shown, userns=userns, translate=True)
 
     def _power_off(self, timeout_s: float) -> None:
         if self._kill_at is None:
@@ -241,25 +241,19 @@ class Machine:
 
     def _reap(self) -> int | None:
         """nspawn's exit status when it ended. Raises `DsvmError` when the disk is gone."""
-        ended = None
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return ended
-            if pid == 0:
-                return ended
-            if self._storage and pid == self._storage.pid:
-                raise DsvmError("the storage daemon died: the machine went down with its disk")
-            if pid == self._nspawn:
-                ended = os.waitstatus_to_exitcode(status)
-            elif pid == self._pasta and self._kill_at is None:
-                _say("pasta died: the machine goes down with its network")
-                self._power_off(CUT_OFF_TIMEOUT_S)
+        dead = dict(_dead_children())
+        if self._storage and self._storage.pid in dead:
+            raise DsvmError("the storage daemon died: the machine went down with its disk")
+        if self._nspawn in dead:
+            return os.waitstatus_to_exitcode(dead[self._nspawn])
+        if self._pasta in dead and self._kill_at is None and Path(f"/proc/{self._leader}").exists():
+            _say("pasta died: the machine goes down with its network")
+            self._power_off(CUT_OFF_TIMEOUT_S)
+        return None
 
     def _patience(self) -> float:
         if self._kill_at is None:
-            return RESOLVER_CHECK_S
+            return REFRESH_S
         return max(0.0, min(self._kill_at - time.monotonic(), 1.0)) + 0.01
 
     def _write_resolv_conf(self) -> None:
@@ -312,6 +306,13 @@ def _backs(loop: Path, disk: Path) -> bool:
     with suppress(OSError):
         return (loop / "loop" / "backing_file").read_text().strip() == str(disk)
     return False
+
+
+def _dead_children() -> Iterator[tuple[int, int]]:
+    """Process id and wait status of each child that ended since the last look."""
+    with suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            yield found
 
 
 def _kill(pid: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -95,41 +95,48 @@ def _wait_in_namespace(ready: int, go: int, close: tuple[int, ...]) -> None:
     os.read(go, 1)
 
 
-def inject(leader: int, source: Path, target: Path, *, translate: bool) -> None:
-    """Show the mount at `source`, read-only, at `target` of the running machine.
+def inject(
+    leader: int, sources: Mapping[Path, Path], *, userns: bool, translate: bool = False
+) -> None:
+    """Show folders or files of ours, read-only, in the running machine: path inside -> ours.
 
-    `leader` is the machine's first process. With `translate`, owners are those of the machine's
-    user namespace. Raises `DsvmError`.
+    `leader` is the machine's first process, `userns` whether it has a user namespace; with
+    `translate`, owners are shown as that namespace's. Raises `DsvmError`.
     """
     result_r, result_w = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(result_r)
-        _in_child(lambda: _inject(leader, source, target, translate), report=result_w)
+        _in_child(lambda: _inject(leader, sources, userns, translate), report=result_w)
     os.close(result_w)
     with os.fdopen(result_r, "rb") as result:
         said = result.read().decode(errors="replace")
     _, status = os.waitpid(child, 0)
     if status != 0:
-        raise DsvmError(f"{target} could not be made visible in the running machine", cause=said)
+        names = ", ".join(map(str, sources))
+        raise DsvmError(f"{names} could not be made visible in the running machine", cause=said)
 
 
-def _inject(leader: int, source: Path, target: Path, translate: bool) -> None:
-    tree = linux.clone_mount(source)
+def _inject(leader: int, sources: Mapping[Path, Path], userns: bool, translate: bool) -> None:
+    trees = {target: linux.clone_mount(source) for target, source in sources.items()}
     spaces = Path(f"/proc/{leader}/ns")
     user = os.open(spaces / "user", os.O_RDONLY)
     mounts = os.open(spaces / "mnt", os.O_RDONLY)
-    linux.set_mount(tree, linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NODEV)
-    if translate:
-        linux.set_mount(tree, linux.MOUNT_ATTR_IDMAP, user)
+    for tree in trees.values():
+        linux.set_mount(tree, linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NODEV)
+        if userns and translate:
+            linux.set_mount(tree, linux.MOUNT_ATTR_IDMAP, user)
+    if userns:
         linux.setns(user, linux.CLONE_NEWUSER)
     linux.setns(mounts, linux.CLONE_NEWNS)
     # From here on every path is the machine's own: a link in it leads nowhere else.
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
-    target.mkdir(parents=True, exist_ok=True)
-    if not os.path.ismount(target):
-        linux.place_mount(tree, target)
+    for target, tree in trees.items():
+        if not target.exists():
+            target.mkdir(parents=True)
+        if not os.path.ismount(target):
+            linux.place_mount(tree, target)
 
 
 def _in_child(work: Callable[[], None], report: int | None = None) -> None:
