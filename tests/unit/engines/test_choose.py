@@ -1,0 +1,56 @@
+"""Engines are found by looking in the folder, and a refusal says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dsvm.engines import all_engines, choose, engine_named
+from dsvm.engines.base import Unusable
+from dsvm.errors import DsvmError, UsageError
+from dsvm.home import Home
+
+
+def test_nspawn_is_found_without_a_list(tmp_path: Path) -> None:
+    assert "nspawn" in [engine.name for engine in all_engines(Home(tmp_path))]
+
+
+def test_auto_tries_the_lowest_rank_first(tmp_path: Path) -> None:
+    ranks = [engine.rank for engine in all_engines(Home(tmp_path))]
+
+    assert ranks == sorted(ranks)
+
+
+def test_an_unknown_engine_is_refused_with_the_names_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        engine_named("nspwan", Home(tmp_path))
+
+    assert "auto" in str(refused.value)
+    assert "nspawn" in str(refused.value)
+
+
+def test_without_programs_nspawn_names_the_packages_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dsvm.engines.nspawn.probe._which", lambda name: None)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+    answer = engine_named("nspawn", Home(tmp_path)).probe()
+
+    assert isinstance(answer, Unusable)
+    assert "systemd-nspawn" in answer.reason
+    assert "apt-get install" in (answer.remedy or "")
+    assert "systemd-container" in (answer.remedy or "")
+
+
+def test_without_root_the_refusal_names_each_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    with pytest.raises(DsvmError) as refused:
+        choose("nspawn", Home(tmp_path))
+
+    assert "nspawn: it needs root" in str(refused.value)
+    assert "sudo" in str(refused.value)
