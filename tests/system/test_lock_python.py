@@ -12,9 +12,11 @@ import pytest
 
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import EnvironmentPlan
-from dsvm.catalog.model import NpmNeed, Tool
+from dsvm.catalog.model import ArtifactNeed, NpmNeed, Tool
 from dsvm.errors import DsvmError
 from dsvm.home import Home
+from dsvm.lock import fetch_all
+from dsvm.lock.artifacts import lock_artifact
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import LockedEnvironment, PythonPackage
 from dsvm.lock.npm import fetch_npm, lock_npm
@@ -25,7 +27,8 @@ from dsvm.lock.wheels import Target
 from dsvm.programs import run
 from dsvm.store import Store
 from tests.system.lock_support import Server, index, npm_package, serving, wheel
-from tests.unit.lock.examples import plan, source
+from tests.unit.lock.examples import environment, example, plan, source
+from tests.unit.lock.examples import wheel as pin
 
 BASES = load_catalog().bases
 
@@ -159,6 +162,50 @@ def test_the_address_of_a_locked_wheel_is_found_again(lab: Lab) -> None:
     [found] = lab.resolver.find_again([numbers], target_of(None)[0], source("pypi"))
     assert (found.sha256, found.file) == (numbers.sha256, numbers.file)
     assert found.url.endswith(numbers.file)
+
+
+def test_a_wheel_that_moved_since_it_was_locked_is_fetched(lab: Lab) -> None:
+    path = lab.offer("pypi", "numbers", "1.5")
+    resolver = lab.resolver
+    locked = resolver.environment(plan("lab", "numbers"), "cpu", target_of)
+    resolver.hints.save()
+    lock = example(environments=(locked,))
+    moved = lab.web / "pypi" / "simple" / "numbers"
+    path.rename(moved / path.name)
+    page = (moved / "index.html").read_text()
+    (moved / "index.html").write_text(page.replace("../../files/", ""))
+    fetch_all(lock, lab.home, sources={"pypi": lab.server.url("pypi/simple")})
+    assert Store(lab.home.store).has(locked.packages[0].sha256)
+
+
+def test_a_wheel_that_no_source_has_any_more_says_so(lab: Lab) -> None:
+    lock = example(environments=(environment("lab", pin("numbers", "1.5")),))
+    lab.offer("pypi", "numbers", "1.6")
+    with pytest.raises(DsvmError, match="are not found again") as lost:
+        fetch_all(lock, lab.home, sources={"pypi": lab.server.url("pypi/simple")})
+    assert "dsvm lock --upgrade" in (lost.value.remedy or "")
+
+
+def artifact_tool(url: str) -> Tool:
+    known = load_catalog().tools["git"]
+    return known.model_copy(update={"name": "editor", "artifact": ArtifactNeed(url=url)})
+
+
+def test_an_artifact_is_locked_by_what_its_maker_serves(lab: Lab) -> None:
+    (lab.web / "editor.tar.gz").write_bytes(b"the editor")
+    tool = artifact_tool(lab.server.url("editor.tar.gz"))
+    locked = lock_artifact(tool, None, lab.home)
+    assert (locked.size, locked.url) == (10, lab.server.url("editor.tar.gz"))
+    assert Store(lab.home.store).get(locked.sha256).read_bytes() == b"the editor"
+    Store(lab.home.store).discard(locked.sha256)
+    fetch_all(example(artifacts=(locked,)), lab.home)
+    assert Store(lab.home.store).has(locked.sha256)
+
+
+def test_an_artifact_that_is_not_reached_is_a_clear_error(lab: Lab) -> None:
+    with pytest.raises(DsvmError, match="artifact of `editor` could not be fetched") as failed:
+        lock_artifact(artifact_tool(lab.server.url("gone.tar.gz")), None, lab.home)
+    assert "answered 404" in (failed.value.cause or "")
 
 
 def npm_tool(**packages: str) -> Tool:

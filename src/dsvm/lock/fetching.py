@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from dsvm.catalog import load_catalog
 from dsvm.catalog.model import Archive, Base, PythonSource
 from dsvm.errors import DsvmError
-from dsvm.fetch import FetchFailed, Limits, Want, download
+from dsvm.fetch import Failure, FetchFailed, Limits, Want, download
 from dsvm.home import Home
 from dsvm.lock.apt import FOUNDATION
 from dsvm.lock.hints import Hints
@@ -22,7 +22,7 @@ from dsvm.lock.npm import fetch_npm
 from dsvm.lock.python import HOST, Resolver
 from dsvm.lock.pythonhost import python_host
 from dsvm.lock.trees import Trees, target_for
-from dsvm.programs import run
+from dsvm.programs import ProgramFailed, run
 from dsvm.progress import Progress, Silent
 from dsvm.store import Store
 
@@ -79,7 +79,7 @@ def fetch_all(
     )
     store = Store(home.store)
     try:
-        download(job.wants(store), store, progress, limits=limits)
+        job.download(store, progress, limits)
     except FetchFailed as failed:
         raise job.explained(failed) from failed
     for npm in lock.npm:
@@ -94,14 +94,37 @@ class _Fetching:
     python_sources: Mapping[str, PythonSource]
     bases: Mapping[str, Base]
 
-    def wants(self, store: Store) -> list[Want]:
-        wants = [self._deb(tree, package) for tree, package in self._debs()]
-        wants += self._wheels(store)
-        wants += [
-            Want(f"artifact of {file.tool}", file.sha256, file.size, (file.url,))
-            for file in self.lock.artifacts
+    def download(self, store: Store, progress: Progress, limits: Limits | None) -> None:
+        """Fetch what is missing; wheels that are no longer where they were are looked for."""
+        failures: list[Failure] = []
+        wheels = {p.sha256: (env.python, p) for env in self.lock.environments for p in env.packages}
+        wheels = {k: v for k, v in wheels.items() if not store.has(k, v[1].size)}
+        hints = Hints(self.home)
+        unplaced = {k: v for k, v in wheels.items() if hints.get(k) is None}
+        self._find_again(unplaced, hints)
+        wants = [
+            *(self._deb(tree, p) for tree, p in self._debs() if not store.has(p.sha256, p.size)),
+            *(_wheel(package, hints) for _, package in wheels.values()),
+            *(
+                Want(f"artifact of {file.tool}", file.sha256, file.size, (file.url,))
+                for file in self.lock.artifacts
+            ),
         ]
-        return wants
+        try:
+            download(wants, store, progress, limits=limits)
+        except FetchFailed as failed:
+            failures = [f for f in failed.failures if f.want.sha256 not in wheels]
+            lost = {f.want.sha256 for f in failed.failures} & wheels.keys() - unplaced.keys()
+            if not lost:
+                raise
+            self._find_again({k: wheels[k] for k in lost}, hints)
+            again = [_wheel(package, hints) for _, package in wheels.values()]
+            try:
+                download(again, store, progress, limits=limits)
+            except FetchFailed as still:
+                failures += still.failures
+        if failures:
+            raise FetchFailed(failures)
 
     def explained(self, failed: FetchFailed) -> DsvmError:
         """`Vanished` if nothing but old OS packages is missing, else the failure itself."""
@@ -152,36 +175,33 @@ class _Fetching:
             remedy="`dsvm lock --upgrade` locks what this dsvm knows",
         )
 
-    def _wheels(self, store: Store) -> list[Want]:
-        hints = Hints(self.home)
-        wants = []
-        unknown: dict[tuple[str, str], dict[str, PythonPackage]] = defaultdict(dict)
-        for env in self.lock.environments:
-            for package in env.packages:
-                url = hints.get(package.sha256)
-                if url is None and not store.has(package.sha256, package.size):
-                    unknown[env.python, package.source][package.sha256] = package
-                urls = (url,) if url else ()
-                wants.append(Want(package.file, package.sha256, package.size, urls))
-        if unknown:
-            self._find_again(unknown, hints)
-            hints.save()
-            wants = [
-                Want(w.name, w.sha256, w.size, w.urls or tuple(filter(None, [hints.get(w.sha256)])))
-                for w in wants
-            ]
-        return wants
-
-    def _find_again(
-        self, unknown: Mapping[tuple[str, str], Mapping[str, PythonPackage]], hints: Hints
-    ) -> None:
-        resolver = Resolver(python_host(self.sources), self.home, hints, self.sources)
-        base = self.bases[self.lock.base]
-        for (python, source), packages in unknown.items():
-            target, _ = target_for(python, base, self.bases)
-            known = self.python_sources.get(source, HOST)
-            for wheel in resolver.find_again(packages.values(), target, known):
+    def _find_again(self, wheels: Mapping[str, tuple[str, PythonPackage]], hints: Hints) -> None:
+        """Ask the host's sources where these wheels are now. Raises `DsvmError`."""
+        groups: dict[tuple[str, str], list[PythonPackage]] = defaultdict(list)
+        for python, package in wheels.values():
+            groups[python, package.source].append(package)
+        for (python, name), packages in groups.items():
+            host = python_host(self.sources)
+            resolver = Resolver(host, self.home, hints, self.sources, refresh=True)
+            target, _ = target_for(python, self.bases[self.lock.base], self.bases)
+            source = self.python_sources.get(name, HOST)
+            try:
+                found = resolver.find_again(packages, target, source)
+            except ProgramFailed as failed:
+                raise DsvmError(
+                    f"locked Python packages of the source `{name}` are not found again",
+                    cause=failed.cause,
+                    remedy="see that the source is reached; if it no longer has them, "
+                    "`dsvm lock --upgrade` takes what it has now",
+                ) from failed
+            for wheel in found:
                 hints.add(wheel.sha256, wheel.url)
+        hints.save()
+
+
+def _wheel(package: PythonPackage, hints: Hints) -> Want:
+    url = hints.get(package.sha256)
+    return Want(package.file, package.sha256, package.size, (url,) if url else ())
 
 
 def _moments(made: str | None) -> list[str]:
