@@ -25,7 +25,10 @@ COMMON_SOURCES = ("pypi", "find-links", "npm", "snapshot")
 
 @dataclass(frozen=True)
 class Composition:
-    """`sources` overrides the host's own; `folder` is where dsvm.toml lies."""
+    """`sources` overrides the host's own, by name: an address, or for `find-links` also a folder.
+
+    `folder` is where dsvm.toml lies.
+    """
 
     base: Base
     tools: tuple[Tool, ...]
@@ -65,7 +68,7 @@ def compose(path: Path) -> tuple[Definition, Composition]:
         packages=_packages(base, tools, definition),
         environments=environments,
         variants=variants,
-        sources=dict(definition.sources),
+        sources=_resolved(definition.sources, found.folder),
         folder=found.folder,
     )
 
@@ -157,6 +160,14 @@ def _sources(found: Draft, base: Base, tools: Sequence[Tool]) -> None:
         elif not _is_address(value, local=name == "find-links"):
             what = f"source `{name}` is no address"
             _bad(found, ("sources", name), what, 'write it like "https://mirror.lab/simple"')
+
+
+def _resolved(sources: dict[str, str], folder: Path) -> dict[str, str]:
+    """Folders among the sources as absolute paths."""
+    return {
+        name: text if "://" in text else str(host_path(text, folder).resolve())
+        for name, text in sources.items()
+    }
 
 
 def _is_address(text: str, local: bool) -> bool:

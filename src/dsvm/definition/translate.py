@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from dsvm.definition.faults import Faults, SourceText, nearest, shown
 from dsvm.definition.positions import Place
-from dsvm.definition.tomltext import toml_value
+from dsvm.definition.tomltext import toml_key, toml_value
 
 _WANTED = {
     "string_type": "text in quotes",
@@ -218,7 +218,12 @@ def _example(place: Place, field: Any) -> str | None:
     if isinstance(example, list) and isinstance(example[0], dict):
         pairs = ", ".join(f"`{k} = {toml_value(v)}`" for k, v in example[0].items())
         return f"add `[[{key}]]` with {pairs}"
-    return f"write it like `{key} = {toml_value(example)}`"
+    if isinstance(example, dict):
+        name, value = next(iter(example.items()))
+        return (
+            f"write it below `[{dotted(place[:1])}]` like `{toml_key(name)} = {toml_value(value)}`"
+        )
+    return f"write it like `{shown(key)} = {toml_value(example)}`"
 
 
 def _listed(words: list[str]) -> str:

@@ -225,3 +225,8 @@ def test_mistakes_in_ones_own_tools_are_told_with_those_of_the_definition(tmp_pa
     shown = screen(tmp_path, f'tools = ["gti"]\n{OURS}')
     assert "hint: did you mean `git`?" in shown
     assert "  one/tool.toml:9   variants.cpu = [" in shown
+
+
+def test_a_folder_of_wheels_is_found_from_the_definition(tmp_path: Path) -> None:
+    found = composed(tmp_path, 'profile = ""\n[sources]\nfind-links = "./wheels"\n')
+    assert found.sources == {"find-links": str(tmp_path / "wheels")}

@@ -352,6 +352,17 @@ def test_what_is_no_toml_is_told_with_its_line(
     assert shown.count("hint: ") == 1
 
 
+def test_a_wrong_pair_is_told_with_a_right_one(tmp_path: Path) -> None:
+    text = 'name = "lab"\n[files]\n"\\u001b" = false\n'
+    assert (
+        screen(tmp_path, text)
+        == """\
+error: `files.�` must be text in quotes, not `false`
+  dsvm.toml:3   "\\u001b" = false
+hint: write it below `[files]` like `"~/notebooks" = "notebooks/"`"""
+    )
+
+
 def test_a_folder_or_nothing_instead_of_the_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "dsvm.toml").mkdir()
     for path, said in ((tmp_path / "dsvm.toml", "is a folder"), (tmp_path / "no", "be read")):
