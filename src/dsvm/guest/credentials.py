@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # `scheme://user:password@host` and `scheme://token@host` (RFC 3986, userinfo).
-USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<secret>[^/\s@\"']+)@")
+USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?P<secret>[^/\s\"']+)@")
 # npm's and apt's own ways to write one.
 ASSIGNED = re.compile(
     r"(?P<key>_authToken|_password|_auth|\bpassword)(?P<sep>\s*=\s*|\s+)(?P<secret>[^\s\"']+)",

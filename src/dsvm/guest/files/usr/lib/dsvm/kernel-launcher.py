@@ -9,11 +9,12 @@ import sys
 # The folder of this file is no place to import from.
 del sys.path[0]
 
+import importlib  # noqa: E402
 import importlib.util  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 
-def lend():
+def lend() -> None:
     """Append the site-packages of a machine's environment for this Python that has ipykernel."""
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     places = [
@@ -33,6 +34,4 @@ def lend():
 if importlib.util.find_spec("ipykernel") is None:
     lend()
 
-from ipykernel import kernelapp  # noqa: E402
-
-kernelapp.launch_new_instance()
+importlib.import_module("ipykernel.kernelapp").launch_new_instance()
