@@ -34,10 +34,10 @@ from dsvm.home import Home
 
 LOOPBACK = "127.0.0.1"
 SSH_PORT = 22
-START_TIMEOUT_S = 90.0
 # Beyond the machine's own time to power off: unmounting and flushing a large disk.
 FLUSH_TIMEOUT_S = 90.0
 KILL_TIMEOUT_S = 10.0
+PROBE_TIMEOUT_S = 10.0
 # systemd's range for containers (UIDS-GIDS.md), in steps of one machine.
 UID_FIRST, UID_LAST = 524288, 1878982656
 SYSTEMD = Path("/run/systemd/system")
@@ -70,7 +70,7 @@ class NspawnEngine:
                 cause=f"engine `nspawn`: {answer.reason}",
                 remedy=answer.remedy,
             )
-        self._launch(machine, userns=probe.ROOT_IS_ROOT not in answer.notes)
+        self._launch(machine, userns=not any(probe.ROOT_IS_ROOT in note for note in answer.notes))
         machine.notes.extend(note for note in answer.notes if note not in machine.notes)
 
     def running(self, machine: EngineMachine) -> Running | None:
@@ -123,9 +123,19 @@ class NspawnEngine:
         shutil.rmtree(places.engine, ignore_errors=True)
 
     def _boot_once(self, machine: EngineMachine, init: str, userns: bool) -> None:
+        """For the probe: run until the machine says that all is well, and stop it."""
         self.create(machine)
         self._launch(machine, userns=userns, init=init)
-        _wait_unlocked(Places(machine.folder), START_TIMEOUT_S)
+        console = Places(machine.folder).console
+        deadline = time.monotonic() + PROBE_TIMEOUT_S
+        said = ""
+        while said.splitlines()[-1:] != [probe.READY]:
+            if time.monotonic() > deadline or not _locked(Places(machine.folder)):
+                self.stop(machine, 0)
+                raise DsvmError("the probe did not run to its end", cause=said or None)
+            time.sleep(0.01)
+            said = console.read_text(encoding="utf-8", errors="replace")
+        self.stop(machine, 0)
 
     def _launch(self, machine: EngineMachine, *, userns: bool, init: str | None = None) -> None:
         places = Places(machine.folder)
