@@ -8,6 +8,8 @@ package itself brings is left out: the machine has that package, too.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import os
 import re
 import ssl
@@ -19,7 +21,7 @@ SYSTEM = Path("/etc/ssl/certs")
 ADDED = (Path("/usr/local/share/ca-certificates"), Path("/etc/pki/ca-trust/source/anchors"))
 BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _PEM = re.compile(
-    rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----.*?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL
+    rb"-----BEGIN CERTIFICATE-----(?P<body>[^-]*)-----END CERTIFICATE-----", re.DOTALL
 )
 
 
@@ -37,9 +39,8 @@ def added(
     """
     named = [Path(environment[name]) for name in BUNDLES if environment.get(name)]
     files = [*_in(folders), *_strangers(system, package), *named, *bundles]
-    known = _authorities(_in([package]))
-    fresh = _authorities(files) - known
-    return "".join(ssl.DER_cert_to_PEM_cert(one) for one in sorted(fresh))
+    fresh = _certificates(files) - _certificates(_in([package]))
+    return "".join(ssl.DER_cert_to_PEM_cert(one) for one in sorted(_authorities(fresh)))
 
 
 def _in(folders: Iterable[Path]) -> Iterator[Path]:
@@ -57,17 +58,26 @@ def _strangers(system: Path, package: Path) -> Iterator[Path]:
             yield path
 
 
-def _authorities(files: Iterable[Path]) -> set[bytes]:
-    """The certificates in these files that may sign others, as DER."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _certificates(files: Iterable[Path]) -> set[bytes]:
+    """All certificates in these files, as DER."""
+    found = set()
     for file in files:
         try:
             data = file.read_bytes()
         except OSError:
             continue
-        for found in _PEM.finditer(data):
+        for block in _PEM.finditer(data):
             try:
-                context.load_verify_locations(cadata=found.group().decode("ascii", "replace"))
-            except ssl.SSLError:
-                continue  # not a certificate that OpenSSL reads: no use in the machine either
-    return set(context.get_ca_certs(binary_form=True))
+                found.add(base64.b64decode(block["body"]))
+            except ValueError:
+                continue
+    return found
+
+
+def _authorities(certificates: Iterable[bytes]) -> list[bytes]:
+    """Those that OpenSSL reads and that may sign others."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for one in certificates:
+        with contextlib.suppress(ssl.SSLError):  # no certificate: of no use in the machine either
+            context.load_verify_locations(cadata=one)
+    return context.get_ca_certs(binary_form=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from dsvm.catalog.model import Archive, Base
-from dsvm.errors import DsvmError
-from dsvm.lock.mirrors import mirrors, without_credentials
+from dsvm.lock.mirrors import _of_host as host_mirrors
+from dsvm.lock.mirrors import apt_auth, without_credentials
 from dsvm.machines.hostonly import is_host_only
 from dsvm.programs import ProgramFailed, run
 
@@ -24,30 +23,41 @@ PASSWORDS = "/etc/apt/auth.conf.d/90dsvm.conf"
 HEAD = "# Inherited from the host by dsvm ([network] inherit); written anew at each start.\n"
 _PROXY = re.compile(r'^Acquire::(?:http|https|ftp)::Proxy(?:::\S+)? "(?P<value>[^"]*)";$')
 _KEPT = re.compile(r"^Acquire::(?:Check-Valid-Until|Check-Date|Retries|https?::Timeout) ")
-_LOGIN = re.compile(r"machine\s+(?P<host>\S+)\s+login\s+(?P<login>\S+)\s+password\s+(?P<word>\S+)")
 
 
 def collect(base: Base, sources: Mapping[str, str], found: Inherited) -> None:
-    """Add sources.list, apt.conf and auth.conf to what is inherited."""
+    """Add sources.list, apt.conf and auth.conf to what is inherited.
+
+    A machine whose host names no mirror for one of its archives keeps its distribution's own.
+    """
     _settings(found)
-    try:
-        known = mirrors(base, sources)
-    except DsvmError:
-        return  # the machine keeps its distribution's own
-    stanzas, logins = [], []
-    for archive in base.archives:
-        mirror = known[archive.name]
-        if is_host_only(mirror):
-            found.leave_out(f"apt source {archive.name}", mirror)
-            continue
-        stanzas.append(_stanza(archive, base, without_credentials(mirror)))
-        logins += _logins(mirror)
-    if len(stanzas) != len(base.archives):
+    known = {archive.name: _mirror(archive, sources) for archive in base.archives}
+    for name, mirror in known.items():
+        if mirror and is_host_only(mirror):
+            found.leave_out(f"apt source {name}", mirror)
+            known[name] = None
+    named = [mirror for mirror in known.values() if mirror]
+    if len(named) != len(base.archives):
         return
+    stanzas = [
+        _stanza(archive, base, without_credentials(mirror))
+        for archive, mirror in zip(base.archives, named, strict=True)
+    ]
     found.files[SOURCES] = HEAD + "\n" + "\n".join(stanzas)
     found.files[OLD_SOURCES] = f"# See {SOURCES}\n"
-    if logins:
-        found.files[PASSWORDS] = HEAD + "".join(dict.fromkeys(logins))
+    if logins := apt_auth(named):
+        found.files[PASSWORDS] = HEAD + logins
+
+
+def _mirror(archive: Archive, sources: Mapping[str, str]) -> str | None:
+    """`[sources]`, else the host's; not mmdebstrap's default, which takes a second to ask for and
+    is what the machine has anyway."""
+    if archive.name in sources:
+        return sources[archive.name].rstrip("/")
+    return next(
+        (one for one in host_mirrors() if urlsplit(one).path.rpartition("/")[2] == archive.like),
+        None,
+    )
 
 
 def _stanza(archive: Archive, base: Base, mirror: str) -> str:
@@ -56,32 +66,6 @@ def _stanza(archive: Archive, base: Base, mirror: str) -> str:
         f"Types: deb\nURIs: {mirror}\nSuites: {' '.join(archive.suites)}\n"
         f"Components: {' '.join(archive.components)}\nSigned-By: {base.keyring}\n"
     )
-
-
-def _logins(mirror: str) -> list[str]:
-    """Lines of apt_auth.conf(5) for the mirror: out of its address, else the host's own."""
-    parts = urlsplit(mirror)
-    place = (parts.netloc.rpartition("@")[2]) + parts.path
-    if parts.username:
-        user, word = unquote(parts.username), unquote(parts.password or "")
-        return [f"machine {parts.scheme}://{place} login {user} password {word}\n"]
-    return [
-        f"machine {entry['host']} login {entry['login']} password {entry['word']}\n"
-        for file in _password_files()
-        for entry in _LOGIN.finditer(_text(file))
-        if place.startswith(entry["host"].rpartition("://")[2])
-    ]
-
-
-def _password_files() -> list[Path]:
-    return [Path("/etc/apt/auth.conf"), *sorted(Path("/etc/apt/auth.conf.d").glob("*.conf"))]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def _settings(found: Inherited) -> None:

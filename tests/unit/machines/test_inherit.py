@@ -196,8 +196,8 @@ def test_npms_registry_and_token_go_different_ways(
 def test_apt_gets_its_own_suites_from_the_hosts_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     base = load_catalog().bases["debian-13"]
     mirror = "https://ann:word@mirror.lab/debian"
-    known = {"debian": mirror, "debian-security": "http://mirror.lab/debian-security"}
-    monkeypatch.setattr(inherit_apt, "mirrors", lambda base, sources: known)
+    known = (mirror, "http://mirror.lab/debian-security")
+    monkeypatch.setattr(inherit_apt, "host_mirrors", lambda: known)
     monkeypatch.setattr(inherit_apt, "_dump", list)
     found = Inherited()
 
@@ -208,6 +208,18 @@ def test_apt_gets_its_own_suites_from_the_hosts_mirror(monkeypatch: pytest.Monke
     assert "word" not in sources
     logins = found.files["/etc/apt/auth.conf.d/90dsvm.conf"]
     assert "machine https://mirror.lab/debian login ann password word\n" in logins
+
+
+def test_without_a_mirror_of_the_hosts_the_distributions_own_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inherit_apt, "host_mirrors", lambda: ("http://mirror.lab/debian",))
+    monkeypatch.setattr(inherit_apt, "_dump", list)
+    found = Inherited()
+
+    inherit_apt.collect(load_catalog().bases["debian-13"], {}, found)
+
+    assert found.files == {}
 
 
 def test_apts_proxy_comes_from_apt_else_from_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
