@@ -1,5 +1,5 @@
-"""Lock -> layers -> image: everything by key out of the store, what is missing made in parallel."""
+"""Lock -> layers -> image: everything by key out of the store, what is missing made in parallel.
 
-from dsvm.build.build import build, build_layers
-
-__all__ = ["build", "build_layers"]
+`dsvm.build.build` has the two entry points. Nothing is imported here: who only reads a record of
+a layer (`dsvm.build.model`) shall not wait for all that builds one.
+"""

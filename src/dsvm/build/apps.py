@@ -12,6 +12,7 @@ import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -95,7 +96,10 @@ def _freeze(
     with work.folder(_SMALLEST + _UNPACKED * size, home.cache / "work") as scratch:
         tree, result = scratch / "tree", scratch / "layer.erofs"
         tree.mkdir(mode=0o755)
-        fill(tree)
+        try:
+            fill(tree)
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as fault:
+            raise DsvmError("an archive could not be unpacked", cause=str(fault)) from fault
         _normalise(tree)
         erofs.freeze(tree, result, tools, key, owner=0, log=log)
         return store.put_file(result, move=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -79,7 +79,8 @@ class _Build:
             root_offset=disk.ROOT_OFFSET,
             layers=layers,
         )
-        self.store.record_image(image.id, image)
+        if self.store.image(image.id, Image) is None:
+            self.store.record_image(image.id, image)
         return image
 
     def layers(self) -> tuple[Layer, ...]:
@@ -91,15 +92,16 @@ class _Build:
             workshop = self._workshop(pool, fetched)
             parts = workshop.parts()
             system = workshop.os_part()
-            root = self._disk_part(workshop, system)
+            made: Future[Layer] = Future()
+            root = self._disk_part(workshop, system, made)
             missing = [part.name for part in parts if not self._cached(part)]
             system_missing = with_disk and not (self._cached(system) and self._cached(root))
             if not fetched and (missing or system_missing):
                 self._fetch(pool, fetched, missing)
             jobs: list[Future[Layer]] = []
             if with_disk:
-                first = pool.submit(self._layer, system, fetched[:1])
-                jobs += [first, pool.submit(self._after, first, root)]
+                jobs.append(pool.submit(self._system, system, fetched[:1], made))
+                jobs.append(pool.submit(self._disk, root, made))
             jobs += [pool.submit(self._layer, part, fetched) for part in parts]
             return self._finished(pool, jobs)
 
@@ -134,7 +136,7 @@ class _Build:
             pool.submit(fetching.fetch_rest, self.lock, names, *arguments),
         ]
 
-    def _disk_part(self, workshop: Workshop, system: Part) -> Part:
+    def _disk_part(self, workshop: Workshop, system: Part, made: Future[Layer]) -> Part:
         guest = guest_tree.entries()
         key = disk.disk_key(system.key, guest, workshop.tools_key)
         return Part(
@@ -142,19 +144,25 @@ class _Build:
             "disk",
             key,
             lambda log: disk.build_disk(
-                self._known(system), guest, key, workshop.tools(), self.store, self.home, log
+                made.result(), guest, key, workshop.tools(), self.store, self.home, log
             ),
         )
 
-    def _after(self, first: Future[Layer], part: Part) -> Layer:
-        first.result()
-        return self._layer(part, [])
-
-    def _known(self, part: Part) -> Layer:
-        layer = self._cached(part)
-        if layer is None:
-            raise DsvmError(f"layer `{part.name}` has gone from the store while it was needed")
+    def _system(self, part: Part, fetched: Sequence[Future[None]], made: Future[Layer]) -> Layer:
+        """The OS tree. `made` is told when it is in the store, before it has reached the disk."""
+        try:
+            layer = self._layer(part, fetched, made.set_result)
+        except BaseException as fault:
+            if not made.done():
+                made.set_exception(fault)
+            raise
+        if not made.done():
+            made.set_result(layer)
         return layer
+
+    def _disk(self, part: Part, system: Future[Layer]) -> Layer:
+        system.result()
+        return self._layer(part, [])
 
     def _cached(self, part: Part) -> Layer | None:
         """The finished layer. Its name may be another one's that is made of the same parts."""
@@ -163,8 +171,13 @@ class _Build:
             update={"cached": True}
         )
 
-    def _layer(self, part: Part, fetched: Sequence[Future[None]]) -> Layer:
-        """The layer out of the store, else made. What is made is recorded at once."""
+    def _layer(
+        self,
+        part: Part,
+        fetched: Sequence[Future[None]],
+        made: Callable[[Layer], None] = lambda layer: None,
+    ) -> Layer:
+        """The layer out of the store, else made once those files are fetched, and recorded."""
         if layer := self._cached(part):
             return layer
         for files in fetched:
@@ -176,7 +189,10 @@ class _Build:
             if layer := self._cached(part):
                 return layer
             held.enter_context(self.slots)
-            return self._made(part)
+            layer = self._made(part)
+            made(layer)
+            self.store.record_layer(part.key, layer)
+            return layer
 
     def _made(self, part: Part) -> Layer:
         log = self.home.logs / "build" / f"{part.name}.log"
@@ -190,9 +206,7 @@ class _Build:
             except OSError as fault:
                 raise _not_built(part, _of_disk(fault), log) from fault
         size = self.store.get(digest).stat().st_size
-        layer = part.layer(digest, size, round(time.monotonic() - began, 2))
-        self.store.record_layer(part.key, layer)
-        return layer
+        return part.layer(digest, size, round(time.monotonic() - began, 2))
 
     def _finished(
         self, pool: ThreadPoolExecutor, jobs: Sequence[Future[Layer]]

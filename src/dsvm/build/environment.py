@@ -26,6 +26,7 @@ from dsvm.store import Store
 SOURCES = ("bytecode.py", "compile_shard.py", "environment.py", "erofs.py", "sandbox.py")
 ENVIRONMENTS = "/opt/dsvm/envs"
 LOGIN_UID = 1000
+_UV_NOTE = "uv_cache.json"
 # Of the size of the wheels: unpacked 4 times, compiled 1, frozen 2.
 _UNPACKED = 7
 _SMALLEST = 64 * 1024**2
@@ -149,6 +150,11 @@ def _normalise(tree: Path) -> None:
     settings.write_text("".join(line for line in lines if not line.startswith("uv =")))
     for left in (tree / ".lock", tree / ".gitignore", tree / "CACHEDIR.TAG"):
         left.unlink(missing_ok=True)
+    for record in tree.glob("lib/*/site-packages/*.dist-info/RECORD"):
+        # uv's note of the wheel's time and place, by which it would find the wheel changed.
+        (record.parent / _UV_NOTE).unlink(missing_ok=True)
+        listed = sorted(record.read_text().splitlines(keepends=True))
+        record.write_text("".join(line for line in listed if f"/{_UV_NOTE}," not in line))
     for folder, names, files in os.walk(tree):
         for name in (*names, *files):
             os.utime(Path(folder, name), (erofs.TIMESTAMP,) * 2, follow_symlinks=False)

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from dsvm.errors import DsvmError
 from dsvm.programs import run
@@ -24,19 +25,39 @@ PREFIX = "dsvm-build-"
 MARGIN = 2 * 1024**3
 
 
+_reserved: list[int] = []
+_reserving = Lock()
+
+
 @contextmanager
 def folder(needed: int, disk: Path) -> Iterator[Path]:
     """A new folder that holds `needed` bytes, readable by all, removed at the end.
 
-    In memory if there it leaves `MARGIN` bytes free, else below `disk`. Readable by all because
-    an ordinary user's build runs with user ids of its own. Raises `DsvmError` if nothing has room.
+    In memory if there it leaves `MARGIN` bytes free beside what other layers were promised, else
+    below `disk`. Raises `DsvmError` if nothing has room.
     """
-    place = _place(needed, disk)
-    sweep(place)
-    work = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-    lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+    with _reserving:
+        place = _place(needed + sum(_reserved), disk)
+        _reserved.append(needed)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        sweep(place)
+        with held(place) as work:
+            yield work
+    finally:
+        _reserved.remove(needed)
+
+
+@contextmanager
+def held(place: Path) -> Iterator[Path]:
+    """A new folder below `place`, flocked from before it has its name until it is gone.
+
+    Readable by all, because an ordinary user's build runs with user ids of its own.
+    """
+    new = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}", dir=place))
+    lock = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    work = new.rename(place / new.name.removeprefix("new-"))
+    try:
         work.chmod(0o755)
         yield work
     finally:

@@ -1,0 +1,76 @@
+"""Archives of makers and npm packages as trees."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dsvm.build import apps
+from dsvm.build.tools_tree import ToolsTree
+from dsvm.errors import DsvmError
+from dsvm.home import Home
+from dsvm.lock.model import LockedNpm
+from dsvm.store import Store
+
+
+def tarball(path: Path, files: dict[str, tuple[bytes, int]]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, (content, mode) in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), mode
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_leading_folders_are_stripped_and_programs_stay_executable(tmp_path: Path) -> None:
+    archive = tarball(tmp_path / "a.tgz", {"app-1.0/bin/run": (b"#!/bin/sh", 0o700)})
+    apps._untar(archive, tmp_path / "tree", 1)
+    apps._normalise(tmp_path / "tree")
+
+    assert (tmp_path / "tree/bin/run").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_zip_keeps_its_programs_executable(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
+        info = zipfile.ZipInfo("app/run")
+        info.external_attr = 0o100755 << 16
+        zipped.writestr(info, b"#!/bin/sh")
+    apps._unzip(tmp_path / "a.zip", tmp_path / "tree", 1)
+
+    assert (tmp_path / "tree/run").stat().st_mode & 0o111
+
+
+def test_an_archive_cannot_write_outside_its_layer(tmp_path: Path) -> None:
+    archive = tarball(tmp_path / "a.tgz", {"app/../../escaped": (b"x", 0o644)})
+    (tmp_path / "tree").mkdir()
+
+    with pytest.raises(tarfile.FilterError):
+        apps._untar(archive, tmp_path / "tree", 0)
+
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_commands_of_npm_packages_are_linked(tmp_path: Path) -> None:
+    package = tmp_path / "node_modules" / "@scope" / "tool"
+    package.mkdir(parents=True)
+    (package / "cli.js").write_text("#!/usr/bin/env node")
+    apps._link_commands(package, {"tool": "./cli.js"})
+
+    link = tmp_path / "node_modules/.bin/tool"
+    assert link.readlink() == Path("../@scope/tool/cli.js")
+    assert link.stat().st_mode & 0o111
+
+
+def test_npm_packages_that_must_be_compiled_are_refused_by_name(tmp_path: Path) -> None:
+    scripted = '{"packages": {"node_modules/native": {"hasInstallScript": true}}}'
+    npm = LockedNpm(tool="editor", requirements={}, packages=(), package_lock=scripted)
+    home = Home(tmp_path)
+
+    with pytest.raises(DsvmError) as fault:
+        apps.build_npm(npm, ToolsTree(tmp_path, "k"), Store(home.store), home, tmp_path / "log")
+
+    assert "node_modules/native" in str(fault.value)
