@@ -8,6 +8,7 @@ hash), which the frozen file system fixes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -18,10 +19,13 @@ from dsvm.build.sandbox import Sandbox
 SHARDS = 4
 
 
-def compile_tree(tree: Path, seen_as: str, sandbox: Sandbox, log: Path) -> None:
+def compile_tree(
+    tree: Path, seen_as: str, sandbox: Sandbox, log: Path, compiled: Callable[[], None]
+) -> None:
     """Compile every module below `tree`, which `sandbox` sees as `seen_as`, with its Python.
 
-    Files that are no valid Python (templates, tests of syntax errors) are left alone.
+    `compiled` is called after each of the `SHARDS`. Files that are no valid Python (templates,
+    tests of syntax errors) are left alone.
     """
     program = resources.files("dsvm.build").joinpath("compile_shard.py").read_text()
     files = sorted(path.relative_to(tree).as_posix() for path in tree.glob("lib/**/*.py"))
@@ -31,6 +35,7 @@ def compile_tree(tree: Path, seen_as: str, sandbox: Sandbox, log: Path) -> None:
         names = tree.parent / f"shard-{shard}"
         names.write_text("\n".join(files[shard::SHARDS]))
         sandbox.run([python, "-c", program, seen_as, f"/build/scratch/{names.name}"], log=log)
+        compiled()
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(compile_shard, range(SHARDS)))

@@ -17,8 +17,10 @@ from pathlib import Path
 from dsvm.build import guest_tree, keys, work
 from dsvm.build.model import Layer
 from dsvm.build.tools_tree import ToolsTree
+from dsvm.build.watch import watching
 from dsvm.errors import DsvmError
 from dsvm.home import Home
+from dsvm.progress import Step
 from dsvm.store import Store
 
 SOURCES = ("disk.py", "guest_tree.py")
@@ -64,11 +66,13 @@ def build_disk(
     store: Store,
     home: Home,
     log: Path,
+    step: Step,
 ) -> str:
     """Make the disk of an OS layer, put it in the store, return its digest. Raises `DsvmError`."""
     with work.folder(2 * system.bytes + _SLACK, home.cache / "work") as scratch:
         result = scratch / "disk.raw"
-        write_disk(store.get(system.digest), guest, result, tools, key, scratch, log)
+        with watching(step, lambda: result.stat().st_blocks * 512):
+            write_disk(store.get(system.digest), guest, result, tools, key, scratch, log)
         return store.put_file(result, move=True)
 
 

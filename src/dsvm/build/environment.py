@@ -21,6 +21,7 @@ from dsvm.build.sandbox import Sandbox
 from dsvm.build.tools_tree import ToolsTree
 from dsvm.home import Home
 from dsvm.lock.model import LockedEnvironment
+from dsvm.progress import Step
 from dsvm.store import Store
 
 SOURCES = ("bytecode.py", "compile_shard.py", "environment.py", "erofs.py", "sandbox.py")
@@ -65,8 +66,9 @@ def build_environment(
     store: Store,
     home: Home,
     log: Path,
+    step: Step,
 ) -> str:
-    """Make the layer, put it in the store, return its digest.
+    """Make the layer, put it in the store, return its digest. `step` is told percents.
 
     Raises `ProgramFailed` when a wheel cannot be installed, `DsvmError` without room.
     """
@@ -76,10 +78,13 @@ def build_environment(
         tree.mkdir()
         sandbox = _sandbox(environment, pythons, tools, store, home, scratch, log)
         _install(environment, sandbox, scratch, log)
-        bytecode.compile_tree(tree, f"{ENVIRONMENTS}/{environment.name}", sandbox, log)
+        step.advance(30)
+        seen_as = f"{ENVIRONMENTS}/{environment.name}"
+        bytecode.compile_tree(tree, seen_as, sandbox, log, lambda: step.advance(12))
         result = scratch / "layer.erofs"
         key = environment_key(environment, pythons, tools.key)
         erofs.freeze(tree, result, tools, key, owner=LOGIN_UID, log=log)
+        step.advance(22)
         return store.put_file(result, move=True)
 
 

@@ -14,16 +14,20 @@ from importlib import resources
 from pathlib import Path
 
 from dsvm.build import debs, keys, work
+from dsvm.build.watch import watching
 from dsvm.catalog.model import Base
 from dsvm.home import Home
 from dsvm.lock.model import OsTree
 from dsvm.programs import run
+from dsvm.progress import Step
 from dsvm.store import Store
 
 SOURCES = ("debs.py", "os_tree.py", "customize.sh")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Of the size of the packages: unpacked they take 4 times as much, and lie there once themselves.
 _UNPACKED = 6
+# A package is unpacked, then configured.
+STEPS = 2
 
 
 def os_key(tree: OsTree, base: Base) -> str:
@@ -36,7 +40,7 @@ def os_key(tree: OsTree, base: Base) -> str:
     )
 
 
-def build_os(tree: OsTree, base: Base, store: Store, home: Home, log: Path) -> str:
+def build_os(tree: OsTree, base: Base, store: Store, home: Home, log: Path, step: Step) -> str:
     """Make the layer, put it in the store, return its digest.
 
     Raises `ProgramFailed` when a package cannot be configured, `DsvmError` without room.
@@ -50,8 +54,16 @@ def build_os(tree: OsTree, base: Base, store: Store, home: Home, log: Path) -> s
         (scratch / "tmp").mkdir(mode=0o1777)
         result = scratch / "os.tar"
         epoch = max(deb.built for deb in packages)
-        run(_argv(packages, tree, base, scratch, result, epoch), log=log)
+        with watching(step, lambda: _done(scratch)):
+            run(_argv(packages, tree, base, scratch, result, epoch), log=log)
         return store.put_file(result, move=True)
+
+
+def _done(scratch: Path) -> int:
+    """How many packages dpkg has unpacked, plus how many it has configured."""
+    dpkg = next(scratch.glob("tmp/mmdebstrap.*/var/lib/dpkg"), scratch)
+    configured = (dpkg / "status").read_bytes().count(b"\nStatus: install ok installed\n")
+    return sum(1 for _ in dpkg.glob("info/*.list")) + configured
 
 
 def _argv(

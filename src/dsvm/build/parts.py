@@ -16,14 +16,18 @@ from dsvm.catalog.model import Base
 from dsvm.definition.model import Variant
 from dsvm.home import Home
 from dsvm.lock.model import Lock, LockedArtifact, LockedEnvironment, LockedNpm, OsTree
+from dsvm.progress import Step
 from dsvm.store import Store
 
-Make = Callable[[Path], str]
+Make = Callable[[Path, Step], str]
 
 
 @dataclass(frozen=True)
 class Part:
-    """A layer to be. `make` gets a log's path, fills the store, returns the digest."""
+    """A layer to be. `make` fills the store and returns the digest.
+
+    `total` of `unit` is what it will have advanced the step by.
+    """
 
     name: str
     kind: LayerKind
@@ -32,6 +36,8 @@ class Part:
     mountpoint: str | None = None
     environment: str | None = None
     variant: Variant | None = None
+    total: int | None = None
+    unit: str = "bytes"
 
     def layer(self, digest: str, size: int, seconds: float) -> Layer:
         return Layer(
@@ -72,7 +78,9 @@ class Workshop:
             "os",
             "os",
             os_tree.os_key(lock.os, base),
-            lambda log: os_tree.build_os(lock.os, base, self.store, self.home, log),
+            lambda log, step: os_tree.build_os(lock.os, base, self.store, self.home, log, step),
+            total=os_tree.STEPS * len(lock.os.packages),
+            unit="packages",
         )
 
     def parts(self) -> list[Part]:
@@ -91,9 +99,11 @@ class Workshop:
             f"env-{one.name}-{one.variant}",
             "environment",
             environment_key(one, self.pythons, self.tools_key),
-            lambda log: build_environment(
-                one, self.pythons, self.tools(), self.store, self.home, log
+            lambda log, step: build_environment(
+                one, self.pythons, self.tools(), self.store, self.home, log, step
             ),
+            total=100,
+            unit="%",
             mountpoint=f"{ENVIRONMENTS}/{one.name}",
             environment=one.name,
             variant=one.variant,
@@ -104,7 +114,7 @@ class Workshop:
             f"python-{version}",
             "interpreter",
             interpreter_key(packages, version, self.tools_key),
-            lambda log: build_interpreter(
+            lambda log, step: build_interpreter(
                 packages, version, self.tools(), self.store, self.home, log
             ),
             mountpoint=f"{PYTHONS}/{version}",
@@ -121,7 +131,7 @@ class Workshop:
             f"app-{artifact.tool}",
             "app",
             apps.artifact_key(artifact, strip, self.tools_key),
-            lambda log: apps.build_artifact(
+            lambda log, step: apps.build_artifact(
                 artifact, strip, self.tools(), self.store, self.home, log
             ),
             mountpoint=f"{apps.APPS}/{artifact.tool}",
@@ -132,7 +142,7 @@ class Workshop:
             f"app-{npm.tool}",
             "app",
             apps.npm_key(npm, self.tools_key),
-            lambda log: apps.build_npm(npm, self.tools(), self.store, self.home, log),
+            lambda log, step: apps.build_npm(npm, self.tools(), self.store, self.home, log),
             mountpoint=f"{apps.APPS}/{npm.tool}",
         )
 

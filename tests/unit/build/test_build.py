@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dsvm.build import build as building
+from dsvm.build import building
 from dsvm.build.model import Layer
 from dsvm.build.parts import Part
 from dsvm.catalog.compose import Composition
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.progress import Silent
+from dsvm.progress import Silent, Step
 from dsvm.store import Store
 from tests.unit.build.examples import lock
 
@@ -27,7 +27,7 @@ class Made:
         self.times = 0
 
     def part(self, name: str, *, seconds: float = 0) -> Part:
-        def make(log: Path) -> str:
+        def make(log: Path, step: Step) -> str:
             time.sleep(seconds)
             self.times += 1
             return self.store.put(name.encode())
@@ -85,7 +85,7 @@ def test_two_builds_at_once_make_a_layer_once(home: Home) -> None:
 
 
 def test_a_failure_names_the_layer_the_cause_and_the_log(home: Home) -> None:
-    def make(log: Path) -> str:
+    def make(log: Path, step: Step) -> str:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("$ mkfs.erofs\n")
         raise DsvmError("`mkfs.erofs` failed with status 1", cause="no space left on device")
@@ -103,7 +103,7 @@ def test_a_failure_names_the_layer_the_cause_and_the_log(home: Home) -> None:
 
 
 def test_a_disk_that_fails_is_no_traceback(home: Home) -> None:
-    def make(log: Path) -> str:
+    def make(log: Path, step: Step) -> str:
         raise OSError(28, "No space left on device", "/somewhere")
 
     with pytest.raises(DsvmError) as fault:

@@ -143,8 +143,8 @@ class _Build:
             "disk",
             "disk",
             key,
-            lambda log: disk.build_disk(
-                made.result(), guest, key, workshop.tools(), self.store, self.home, log
+            lambda log, step: disk.build_disk(
+                made.result(), guest, key, workshop.tools(), self.store, self.home, log, step
             ),
         )
 
@@ -198,9 +198,9 @@ class _Build:
         log = self.home.logs / "build" / f"{part.name}.log"
         log.unlink(missing_ok=True)
         began = time.monotonic()
-        with self.progress.step(f"building {part.name}"):
+        with self.progress.step(f"building {part.name}", part.total, part.unit) as step:
             try:
-                digest = part.make(log)
+                digest = part.make(log, step)
             except DsvmError as fault:
                 raise _not_built(part, fault, log) from fault
             except OSError as fault:
