@@ -13,7 +13,7 @@ bootstrap() {
   requirements=$1
   shift
   log=$here/.venv.log
-  if ! : 2>/dev/null >>"$here/.venv.lock"; then
+  if ! (: >>"$here/.venv.lock") 2>/dev/null; then
     fail "cannot write to $here" "" "run dsvm once as the owner of that folder"
     return 1
   fi

@@ -92,7 +92,7 @@ def open_(
     app: Annotated[str | None, typer.Option(help="The app; default: the first one.")] = None,
 ) -> None:
     """The address that opens an app of the machine, signed in; in the browser if there is one."""
-    from dsvm.machines.lifecycle import open_app
+    from dsvm.machines.pages import open_app
 
     url = open_app(machine_meant(call, name), app)
     if call.json:

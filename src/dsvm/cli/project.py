@@ -98,7 +98,7 @@ def build(call: Call) -> None:
     """Build the layers and the image of the definition, locking it first if needed."""
     import time
 
-    from dsvm.build import build as build_image
+    from dsvm.build.build import build as build_image
     from dsvm.catalog.compose import compose
     from dsvm.cli.definition import definition_path
     from dsvm.console import size, span

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def summary(result: UpResult) -> list[str]:
     """The lines, most wanted first."""
-    from dsvm.machines.lifecycle import pages
+    from dsvm.machines.pages import pages
 
     machine = result.machine
     state = "was running already" if result.unchanged else "runs"

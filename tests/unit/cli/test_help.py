@@ -7,13 +7,10 @@ import sys
 
 import pytest
 
-from dsvm.cli.app import app, environments
+from dsvm.cli.reference import commands
 from tests.unit.cli.conftest import Type
 
-COMMANDS = [
-    *((command.name or command.callback.__name__,) for command in app.registered_commands),  # type: ignore[union-attr]
-    *(("env", c.name or c.callback.__name__) for c in environments.registered_commands),  # type: ignore[union-attr]
-]
+COMMANDS = commands()
 HEAVY = ("pydantic", "rich", "httpx", "tomlkit", "dsvm.machines", "dsvm.lock", "dsvm.engines")
 
 

@@ -1,0 +1,61 @@
+"""The commands of README and docs/, run in their order on a machine of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dsvm.home import Home
+from dsvm.machines.machine import Machine
+from tests.console_blocks import CHECKOUT, Line, shown
+from tests.system.typed import Dsvm
+
+# Beginnings of lines that are not run here, and why.
+NOT_RUN = {
+    "git clone": "this is the clone",
+    "ssh -L": "needs a second computer",
+    "./test": "it is what runs this",
+    "./dsvm up": "the fixture has done it",
+    "./dsvm add pytorch": "minutes of download; a test of its own does it",
+    "./dsvm doctor": "tests/system/test_doctor.py compares what it says",
+}
+LINES = [line for line in shown() if not line.text.startswith(tuple(NOT_RUN))]
+
+
+@pytest.fixture(scope="module")
+def lab(home: Home, starter: Machine, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout as the reader has it: `./dsvm` and the machine `lab`, made from kept layers."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "dsvm").symlink_to(CHECKOUT / "dsvm")
+    (folder / "notes.csv").write_text("a,b\n1,2\n")
+    text = 'name = "lab"\nprofile = "starter"\n[size]\ncpus = 1\nmemory = "3G"\n'
+    (folder / "dsvm.toml").write_text(text)
+    done = dsvm("up", "--yes", cwd=folder, timeout_s=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_a_line_of_the_docs_works(line: Line, lab: Path, home: Home) -> None:
+    asks = line.text.startswith(("./dsvm rm", "./dsvm env reset"))
+    done = subprocess.run(
+        ["sh", "-c", f"{line.text} --yes" if asks else line.text],
+        cwd=lab,
+        env={**os.environ, "DSVM_HOME": str(home.root)},
+        input="exit\n" if line.text == "./dsvm ssh" else "",
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_reason_not_to_run_a_line_is_still_needed() -> None:
+    texts = [line.text for line in shown()]
+
+    assert [start for start in NOT_RUN if not any(text.startswith(start) for text in texts)] == []

@@ -1,0 +1,47 @@
+"""Types a command at the real `./dsvm`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsvm.home import Home
+from dsvm.host.prepare import prepare
+from dsvm.progress import Silent
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Dsvm:
+    """`./dsvm` of this checkout with its own DSVM_HOME; no terminal, so it does not ask."""
+
+    home: Path
+
+    def __call__(
+        self,
+        *words: str,
+        cwd: Path = Path("/"),
+        stdin: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout_s: float = 600,
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [CHECKOUT / "dsvm", *words],
+            cwd=cwd,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            env={**os.environ, "DSVM_HOME": str(self.home), **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+
+def install_host_packages(home: Home) -> None:
+    """As the first `up` does: tests of single rooms need the same programs."""
+    prepare("auto", home, Silent(), agree=lambda question: True)
