@@ -261,10 +261,12 @@ class Store:
                     cause="another dsvm is building or fetching",
                     remedy="run `dsvm gc` when it has ended",
                 ) from None
-            return sum(_remove(path, dry_run) for path in self._garbage(set(keep)))
+            freed = sum(_remove(path, dry_run) for path in self._garbage(set(keep)))
+            partials = list(self.root.glob("partial/*.partial"))
+            return freed + sum(_remove_abandoned(path, dry_run) for path in partials)
 
     def _garbage(self, keep: set[str]) -> list[Path]:
-        garbage = [path for path in self.root.glob("partial/*.partial") if _abandoned(path)]
+        garbage = []
         for kind in ("layers", "images"):
             for record in self.root.glob(f"{kind}/*.json"):
                 if record.stem in keep:
@@ -389,14 +391,15 @@ def _digests(record: object) -> set[str]:
     return found | {digest} if isinstance(digest, str) and _DIGEST.fullmatch(digest) else found
 
 
-def _abandoned(partial: Path) -> bool:
-    """Its writer is dead: nobody holds the flock."""
+def _remove_abandoned(partial: Path, dry_run: bool) -> int:
+    """Remove the file if its writer is dead, which is if nobody holds the flock."""
     try:
         with partial.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Still locked, so that a writer between open and flock finds it gone, not half gone.
+            return _remove(partial, dry_run)
     except (BlockingIOError, FileNotFoundError):
-        return False
-    return True
+        return 0
 
 
 def _remove(path: Path, dry_run: bool) -> int:

@@ -119,6 +119,14 @@ def test_a_lock_holds_what_a_system_needs_and_no_recommendation(lab: Lab) -> Non
         store.verify(package.sha256)
 
 
+def test_an_archive_on_this_disk_serves_as_well(lab: Lab) -> None:
+    served = lab.lock("hello")
+    lab.sources["main"] = lab.archive.root.as_uri()
+    lock = lab.lock("hello")
+    assert lock == served
+    lab.fetch(lock)
+
+
 def test_fresh_indexes_are_not_fetched_again(lab: Lab) -> None:
     old = lab.lock("hello")
     lab.server.asked.clear()

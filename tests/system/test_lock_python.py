@@ -47,11 +47,12 @@ class Lab:
     home: Home
     find_links: tuple[str, ...] = ()
     overrides: dict[str, str] = field(default_factory=dict)
+    more_env: dict[str, str] = field(default_factory=dict)
 
     @property
     def resolver(self) -> Resolver:
         env = python_host({"pypi": self.server.url("pypi/simple")}).env
-        host = PythonHost(self.find_links, env)
+        host = PythonHost(self.find_links, {**env, **self.more_env})
         return Resolver(host, self.home, Hints(self.home), self.overrides, refresh=True)
 
     def lock(self, plan: EnvironmentPlan, *old: PythonPackage) -> LockedEnvironment:
@@ -95,6 +96,19 @@ def test_old_versions_stay_where_they_fit(lab: Lab) -> None:
     assert versions(lab.lock(plan("lab", "numbers"))) == {"numbers": "1.6"}
 
 
+def test_old_versions_stay_where_another_index_has_no_fitting_wheel_of_them(lab: Lab) -> None:
+    for version in ("1.4", "1.5"):
+        lab.offer("pypi", "numbers", version, tag="cp313-cp313-manylinux_2_28_x86_64")
+    lab.offer("extra", "numbers", "1.5", tag="cp311-cp311-manylinux_2_28_x86_64")
+    lab.offer("pypi", "tensors", "2.0")
+    extra = lab.server.url("extra/simple")
+    lab.more_env = {"UV_INDEX": extra, "UV_INDEX_STRATEGY": "unsafe-best-match"}
+    old = lab.lock(plan("lab", "numbers")).packages
+    assert [package.version for package in old] == ["1.5"]
+    new = lab.lock(plan("lab", "numbers", "tensors"), *old)
+    assert versions(new) == {"numbers": "1.5", "tensors": "2.0"}
+
+
 def test_what_cannot_be_resolved_names_the_environment(lab: Lab) -> None:
     lab.offer("pypi", "numbers", "1.5")
     with pytest.raises(DsvmError, match=r"environment `lab` \(cpu\) cannot be locked") as failed:
@@ -111,8 +125,10 @@ SOURCES = (
 )
 
 
-def test_a_tools_index_gives_its_own_packages_and_nothing_else(lab: Lab) -> None:
-    lab.overrides["cpu-index"] = lab.server.url("cpu/simple")
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_tools_index_gives_its_own_packages_and_nothing_else(lab: Lab, on_disk: bool) -> None:
+    folder = (lab.web / "cpu/simple").as_uri()
+    lab.overrides["cpu-index"] = folder if on_disk else lab.server.url("cpu/simple")
     lab.offer("cpu", "tensors", "2.0+cpu", needs="numbers")
     lab.offer("cpu", "numbers", "9.9")
     lab.offer("pypi", "numbers", "1.5")

@@ -7,8 +7,11 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import uv
@@ -103,6 +106,9 @@ class Resolver:
         index = self._address(source)
         if index is None:
             return None
+        if index.startswith("file:"):
+            there = Path(unquote(urlsplit(index).path)).is_dir()
+            return None if there else "no such folder"
         try:
             with client(timeout_s=_PROBE_S) as http:
                 for package in source.packages[:1]:
@@ -130,8 +136,10 @@ class Resolver:
         target: Target,
         old: Sequence[PythonPackage],
     ) -> list[Wheel]:
+        """Resolve with the old versions; if they no longer go together, near them."""
         places, flat = self._places(source)
-        return self._uv(
+        resolve = partial(
+            self._uv,
             plan.requirements[variant],
             target,
             # A CPU build in the host's find-links would win over an index's build of the same
@@ -139,9 +147,14 @@ class Resolver:
             find_links=source is HOST,
             only=dict.fromkeys(source.packages, places) if places else {},
             flat=flat,
-            old=old,
             log=self.home.logs / f"lock-{plan.name}-{variant}.log",
         )
+        if old:
+            # Preferences alone are not enough: with several indexes uv 0.13 takes another version
+            # where the first index that has the preferred one has no fitting wheel of it.
+            with suppress(ProgramFailed):
+                return resolve(constraints=old)
+        return resolve(preferences=old)
 
     def _uv(
         self,
@@ -151,7 +164,8 @@ class Resolver:
         find_links: bool,
         only: Mapping[str, Sequence[str]] | None = None,
         flat: bool = False,
-        old: Sequence[PythonPackage] = (),
+        constraints: Sequence[PythonPackage] = (),
+        preferences: Sequence[PythonPackage] = (),
         more: Sequence[str] = (),
         log: Path | None = None,
     ) -> list[Wheel]:
@@ -163,12 +177,15 @@ class Resolver:
             project = Path(folder) / "pyproject.toml"
             project.write_text(_project(requirements, python, only or {}, flat), "utf-8")
             pylock = Path(folder) / "pylock.toml"
-            if old:
-                pylock.write_text(_preferences(old), "utf-8")
+            if preferences:
+                pylock.write_text(_pylock(preferences), "utf-8")
+            pins = Path(folder) / "constraints.txt"
+            pins.write_text("".join(f"{pin.name}=={pin.version}\n" for pin in constraints))
             run(
                 [
                     *(uv.find_uv_bin(), "pip", "compile", project.name),
                     *("--format", "pylock.toml", "--output-file", pylock.name),
+                    *("--constraints", pins.name),
                     *("--python", sys.executable, "--python-version", python),
                     *("--python-platform", target.uv_platform, "--only-binary", ":all:"),
                     *("--cache-dir", self.home.cache / "uv", "--no-python-downloads"),
@@ -234,7 +251,7 @@ def _holding(places: Sequence[str], package: str) -> str:
     return places[0]
 
 
-def _preferences(old: Sequence[PythonPackage]) -> str:
+def _pylock(old: Sequence[PythonPackage]) -> str:
     """uv keeps the versions of an output file that is there already, where they still fit."""
     pins = (f'[[packages]]\nname = "{pin.name}"\nversion = "{pin.version}"\n' for pin in old)
     return 'lock-version = "1.0"\ncreated-by = "dsvm"\n' + "".join(pins)

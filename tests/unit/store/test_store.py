@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -43,6 +43,7 @@ def partials(store: Store) -> list[Path]:
     return list(store.root.rglob("*.partial"))
 
 
+@settings(deadline=None, max_examples=40)
 @given(chunks=st.lists(st.binary(max_size=200) | st.integers(1, 9000).map(bytes)))
 def test_what_is_put_is_got_by_its_sha256(chunks: list[bytes]) -> None:
     data = b"".join(chunks)
@@ -58,6 +59,7 @@ def test_what_is_put_is_got_by_its_sha256(chunks: list[bytes]) -> None:
         store.verify(writer.digest)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.binary(max_size=8), st.booleans()), max_size=12))
 def test_gc_removes_exactly_what_is_not_kept(blobs: list[tuple[bytes, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -232,3 +234,29 @@ def test_a_record_cannot_leave_its_folder(store: Store, key: str) -> None:
 )
 def test_sizes_read_well(count: int, text: str) -> None:
     assert binary_size(count) == text
+
+
+MANY = """
+import sys
+from pathlib import Path
+from dsvm.store import Store, StoreBusy
+store = Store(Path(sys.argv[1]))
+for round in range(15):
+    with store.using():
+        digests = [store.put(bytes([n]) * 5000) for n in range(1, 9)]
+        assert all(store.get(digest).stat().st_size == 5000 for digest in digests)
+    try:
+        store.gc([])
+    except StoreBusy:
+        pass
+"""
+
+
+def test_several_processes_put_and_collect_at_once(store: Store) -> None:
+    words = [sys.executable, "-c", MANY, str(store.root)]
+    jobs = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [job.communicate()[1] for job in jobs] == ["", "", ""]
+    assert [job.returncode for job in jobs] == [0, 0, 0]
+    store.gc([])
+    assert not partials(store)
+    assert not list(store.root.glob("blobs/*/*"))
