@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dsvm.build import build
+from dsvm.build.build import build
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import Composition, compose
 from dsvm.home import Home

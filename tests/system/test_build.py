@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dsvm.build import build
+from dsvm.build.build import build
 from dsvm.build.disk import ESP_OFFSET, ROOT_OFFSET
 from dsvm.build.model import Image, Layer
 from dsvm.build.tools_tree import ToolsTree

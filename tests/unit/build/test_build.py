@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dsvm.build import building
+from dsvm.build import build as building
 from dsvm.build.model import Layer
 from dsvm.build.parts import Part
 from dsvm.catalog.compose import Composition
