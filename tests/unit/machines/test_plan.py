@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.machines.support import SIZE, deb, environment, lock, tree, wish
 
 from dsvm.definition.model import Definition, UserDefinition
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
 from dsvm.machines.plan import Change, plan_change
+from tests.unit.machines.support import SIZE, deb, environment, lock, tree, wish
 
 GIT, VIM, R = deb("git"), deb("vim"), deb("r-base")
 BASE = environment("base", "numpy==2.0")

@@ -6,20 +6,20 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.unit.machines.support import machine, new_home
 
 from dsvm.definition import Host
 from dsvm.definition.model import SizeDefinition
 from dsvm.errors import DsvmError, UsageError
 from dsvm.machines.inputs import read_inputs
 from dsvm.machines.keys import make_keys, public
-from dsvm.machines.lifecycle import pages
 from dsvm.machines.model import AppPage
 from dsvm.machines.naming import resolve
+from dsvm.machines.pages import pages
 from dsvm.machines.parts import engine_machine
 from dsvm.machines.ports import choose_port, is_free
 from dsvm.machines.reports import last_report
 from dsvm.machines.size import choose_size
+from tests.unit.machines.support import machine, new_home
 
 
 def test_without_a_name_it_is_the_machine_of_the_nearest_definition(tmp_path: Path) -> None:

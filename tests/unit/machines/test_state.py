@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.machines.support import machine, new_home
 
 from dsvm.errors import DsvmError
 from dsvm.machines.state import MachineBusy, Machines, NoSuchMachine
+from tests.unit.machines.support import machine, new_home
 
 
 def test_a_saved_machine_is_found_as_it_was(tmp_path: Path) -> None:

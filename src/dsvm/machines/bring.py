@@ -1,0 +1,175 @@
+"""The work of `dsvm up`: lock, build, create or change, start, copy, prove.
+
+Each step is safe to be killed in and to be run again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dsvm.build.build import build, build_layers
+from dsvm.catalog.compose import Composition, compose
+from dsvm.definition import Definition, this_host
+from dsvm.engines import choose
+from dsvm.engines.base import Size
+from dsvm.lock import diff, make_lock, read_lock, request_digest, write_lock
+from dsvm.lock.model import Lock
+from dsvm.machines.change import Target, apply_change
+from dsvm.machines.create import attachable, create
+from dsvm.machines.inputs import LOCK, read_inputs
+from dsvm.machines.inside import copy_files
+from dsvm.machines.lifecycle import start_held
+from dsvm.machines.machine import Machine
+from dsvm.machines.parts import applied
+from dsvm.machines.plan import Wish, plan_change
+from dsvm.machines.reports import last_report
+from dsvm.machines.seed import write_seed
+from dsvm.machines.size import choose_size, from_record
+from dsvm.machines.state import Machines
+from dsvm.machines.up import PHASES, Prove, UpResult, check_owner
+from dsvm.progress import Progress
+
+
+@dataclass
+class Bring:
+    """One `up` that has something to do, by who holds the machine."""
+
+    definition: Path
+    machines: Machines
+    progress: Progress
+    prove: Prove
+    engine: str
+    name: str
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    lock_changes: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+
+    def run(self) -> UpResult:
+        definition, composition = compose(self.definition)
+        size = choose_size(definition.size, this_host())
+        with self._timed("lock"):
+            lock = self._lock(composition)
+        wish = _wish(definition, composition, lock, size)
+        known = self.machines.find(self.name)
+        if known is None:
+            machine, copy = self._created(wish, composition), True
+            only: tuple[str, ...] | None = ()
+        else:
+            inputs = known.record.inputs
+            machine, only = self._changed(known, wish, composition)
+            copy = inputs.get("files") != read_inputs(self.definition)["files"]
+        if copy:
+            copy_files(machine, definition, self.definition.parent, self.progress)
+        if only is not None:
+            with self._timed("verify"):
+                self.prove(machine, composition.tools, only)
+        done = {"inputs": read_inputs(self.definition), "tools": tuple(wish.tools)}
+        machine = self.machines.save(machine.record.model_copy(update=done))
+        return UpResult(
+            machine,
+            self.seconds,
+            tuple(self.lock_changes),
+            tuple(self.changes),
+            False,
+            last_report(machine),
+        )
+
+    def _lock(self, composition: Composition) -> Lock:
+        """The lock beside the definition, made or brought up to date when it does not answer."""
+        path = self.definition.with_name(LOCK)
+        old = read_lock(path)
+        if old and old.request == request_digest(composition):
+            return old
+        new = make_lock(composition, self.machines.home, old=old, progress=self.progress)
+        write_lock(path, new)
+        if old:
+            self.lock_changes += [str(change) for change in diff(old, new)]
+        return new
+
+    def _created(self, wish: Wish, composition: Composition) -> Machine:
+        engine, usable = choose(self.engine, self.machines.home)
+        with self._timed("build"):
+            image = build(wish.lock, composition, self.machines.home, progress=self.progress)
+        with self._timed("boot"):
+            machine = create(
+                self.machines,
+                definition=self.definition,
+                composition=composition,
+                lock=wish.lock,
+                image=image,
+                engine=engine,
+                notes=usable.notes,
+                size=wish.size,
+                name=self.name,
+            )
+            write_seed(machine, wish.definition, composition)
+            return start_held(self.machines, machine, progress=self.progress)
+
+    def _changed(
+        self, machine: Machine, wish: Wish, composition: Composition
+    ) -> tuple[Machine, tuple[str, ...] | None]:
+        """The machine as it is wished, and which tools to prove (all if empty; None: none)."""
+        check_owner(machine, self.definition)
+        before, now = machine.record.inputs, read_inputs(self.definition)
+        old = _old_wish(machine)
+        change = plan_change(old, wish)
+        catalog_same = before.get("catalog") == now["catalog"]
+        if catalog_same and _same(old, wish):
+            with self._timed("boot"):
+                return start_held(self.machines, machine, progress=self.progress), None
+        with self._timed("build"):
+            layers = build_layers(
+                wish.lock, composition, self.machines.home, progress=self.progress
+            )
+        target = Target(
+            text=self.definition.read_text(encoding="utf-8"),
+            definition=wish.definition,
+            composition=composition,
+            lock=wish.lock,
+            layers=attachable(layers),
+            size=wish.size,
+        )
+        with self._timed("boot"):
+            machine, told = apply_change(self.machines, machine, target, change, self.progress)
+        self.changes += told
+        if not catalog_same:
+            return machine, ()
+        return machine, change.prove or None
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[phase] += time.monotonic() - began
+
+
+def _wish(definition: Definition, composition: Composition, lock: Lock, size: Size) -> Wish:
+    tools = {
+        tool.name: (tuple(tool.apt), tool.environment.name if tool.environment else None)
+        for tool in composition.tools
+    }
+    return Wish(definition, lock, size, tools, frozenset(app.port for app in composition.apps))
+
+
+def _old_wish(machine: Machine) -> Wish:
+    record = machine.record
+    return Wish(
+        definition=applied(record),
+        lock=record.lock,
+        size=from_record(record.size),
+        tools=dict.fromkeys(record.tools, ((), None)),
+        ports=frozenset(page.inside for page in record.pages.values()),
+    )
+
+
+def _same(old: Wish, new: Wish) -> bool:
+    return (
+        old.definition == new.definition
+        and old.lock == new.lock
+        and old.size == new.size
+        and old.tools.keys() == new.tools.keys()
+    )
