@@ -44,9 +44,10 @@ def verify(
 
 def prove(call: Call) -> Callable[[Machine, tuple[Tool, ...], tuple[str, ...]], Report]:
     """What `up` and `verify` prove a machine with."""
-    from dsvm.verify import verify as run_checks
 
     def proven(machine: Machine, tools: tuple[Tool, ...], only: tuple[str, ...]) -> Report:
+        from dsvm.verify import verify as run_checks
+
         return run_checks(machine, tools, only=only, progress=call.progress)
 
     return proven

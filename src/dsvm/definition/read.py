@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dsvm.definition.checks import Checker
 from dsvm.definition.faults import Faults, SourceText, parse_toml, read_text
 from dsvm.definition.model import Definition
-from dsvm.definition.requirements import RequirementSet
 from dsvm.definition.translate import checked
 from dsvm.errors import DsvmError, ErrorGroup
+
+if TYPE_CHECKING:
+    from dsvm.definition.requirements import RequirementSet
 
 FILE_NAME = "dsvm.toml"
 
@@ -42,6 +43,8 @@ def find(start: Path) -> Path | None:
 
 def draft(path: Path) -> Draft:
     """Read `path` and collect its mistakes. Raises only if it is no TOML text at all."""
+    from dsvm.definition.checks import Checker  # slow to load; a machine's name needs it not
+
     path = path.absolute()
     source, data = _toml(path)
     faults = Faults()
