@@ -156,9 +156,10 @@ def test_the_next_source_is_taken_and_the_lock_says_why(lab: Lab) -> None:
 
 def test_the_last_source_is_the_index_without_the_hosts_wheels(lab: Lab) -> None:
     lab.find_links = (str(lab.offer("shelf", "tensors", "9.0", tag="cp39-cp39-any").parent),)
-    lab.offer("pypi", "tensors", "3.0")
+    lab.offer("pypi", "tensors", "3.0", needs="numbers")
+    lab.offer("pypi", "numbers", "1.5")
     locked = lab.lock(plan("lab", "tensors", sources=SOURCES))
-    assert versions(locked) == {"tensors": "3.0"}
+    assert versions(locked) == {"numbers": "1.5", "tensors": "3.0"}
     assert locked.why == (
         "cpu-index: not reached; wheels: does not have what is needed; "
         "pypi: tensors 3.0 for Python 3.13"

@@ -248,12 +248,17 @@ APT::Install-Recommends "false";
 APT::Sandbox::User "root";
 APT::Get::Assume-Yes "true";
 Debug::NoLocking "true";
-{run(["apt-config", "dump", "Acquire"]).stdout}
+{_acquire()}
 Acquire::ForceHash "sha256";
-#clear Acquire::Languages;
 Acquire::Languages "none";
-Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 """
+
+
+def _acquire() -> str:
+    """The host's settings of how to fetch; not what: indexes of its own would be fetched too."""
+    lines = run(["apt-config", "dump", "Acquire"]).stdout.splitlines()
+    what = ("Acquire::IndexTargets", "Acquire::Languages", "Acquire::Changelogs", "Acquire::cdrom")
+    return "\n".join(line for line in lines if not line.startswith(what))
 
 
 def _list_name(mirror: str, suite: str) -> str:

@@ -259,7 +259,8 @@ def _pylock(old: Sequence[PythonPackage]) -> str:
 
 def _taken(source: PythonSource, packages: Sequence[PythonPackage], target: Target) -> str:
     python = "{}.{}".format(*target.python)
-    own = [f"{p.name} {p.version}" for p in packages if source.packages and p.source == source.name]
+    names = {_normal(name) for name in source.packages}
+    own = [f"{package.name} {package.version}" for package in packages if package.name in names]
     return f"{source.name}: {', '.join(own) or 'taken'} for Python {python}"
 
 
