@@ -89,7 +89,9 @@ def failure(stderr: str) -> str:
     else:
         lines = lines[-6:]
     text = "\n".join(lines).strip().removeprefix("AssertionError: ")
-    return text if len(text) <= REASON else "…" + text[-REASON:]
+    # The cause stands at either end; between them are stack traces and lists.
+    half = REASON // 2
+    return text if len(text) <= REASON else f"{text[:half]}\n…\n{text[-half:]}"
 
 
 def _device(word: object) -> str | None:
