@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -13,10 +16,12 @@ from dsvm.build.build import build
 from dsvm.build.disk import ESP_OFFSET, ROOT_OFFSET
 from dsvm.build.model import Image, Layer
 from dsvm.build.tools_tree import ToolsTree
+from dsvm.build.work import sweep
 from dsvm.home import Home
+from dsvm.lock import write_lock
 from dsvm.lock.model import Lock
 from dsvm.store import Store
-from tests.system.build_support import locked, small
+from tests.system.build_support import CHECKOUT, copy_downloads, locked, small
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +138,69 @@ def test_a_change_builds_only_what_depends_on_it(image: Image, lock: Lock, home:
     assert {layer.name for layer in new.layers if not layer.cached} == {"env-tiny-cpu"}
     assert new.digest == image.digest
     assert new.id != image.id
+
+
+def test_a_killed_build_leaves_no_process_and_its_folder_is_swept(
+    lock: Lock, home: Home, tmp_path: Path
+) -> None:
+    other = Home(tmp_path / "home")
+    copy_downloads(lock, home, other)
+    write_lock(tmp_path / "dsvm.lock", lock)
+    command = [sys.executable, "-m", "tests.system.build_support", str(other.root)]
+    paths = f"{CHECKOUT}:{CHECKOUT / 'src'}"
+    builder = subprocess.Popen(
+        [*command, str(tmp_path / "dsvm.lock")], env={**os.environ, "PYTHONPATH": paths}
+    )
+    work = _working(builder.pid)
+    builder.kill()
+    builder.wait()
+
+    deadline = time.monotonic() + 10
+    while (left := _processes_in(work)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    sweep(work.parent)
+
+    assert left == []
+    assert not work.exists()
+    assert str(work) not in Path("/proc/self/mounts").read_text()
+
+
+def _working(builder: int) -> Path:
+    """The folder in which the builder's mmdebstrap unpacks by now."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for program in _processes_of(builder):
+            for word in program:
+                if word.endswith("/os.tar") and list(
+                    Path(word).parent.glob("tmp/mmdebstrap.*/usr")
+                ):
+                    return Path(word).parent
+        time.sleep(0.2)
+    raise AssertionError("mmdebstrap did not start")
+
+
+def _processes_of(ancestor: int) -> list[list[str]]:
+    """Command lines of all descendants."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    found, todo = [], [ancestor]
+    while todo:
+        for child in children.get(todo.pop(), []):
+            todo.append(child)
+            found.append(_command_line(child))
+    return found
+
+
+def _processes_in(work: Path) -> list[list[str]]:
+    """Command lines that name the folder."""
+    pids = (int(folder.name) for folder in Path("/proc").glob("[0-9]*"))
+    return [line for pid in pids if str(work) in " ".join(line := _command_line(pid))]
+
+
+def _command_line(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    return []

@@ -28,7 +28,7 @@ MIB = 1024**2
 ESP_OFFSET = MIB
 ESP_SIZE = 128 * MIB
 ROOT_OFFSET = ESP_OFFSET + ESP_SIZE
-_SLACK = 256 * MIB
+_GROWTH, _SLACK = 1.1, 160 * MIB
 _ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 # "Linux root (x86-64)" of the Discoverable Partitions Specification.
 _ROOT_TYPE = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"
@@ -90,7 +90,7 @@ def write_disk(
     Raises `ProgramFailed`, and `DsvmError` when the OS tree lacks a kernel or the boot loader.
     """
     system = read_os_tar(os_tar)
-    root_size = _rounded(int(system.end * 1.2) + _SLACK)
+    root_size = _rounded(int(system.end * _GROWTH) + _SLACK)
     with target.open("wb") as file:
         file.truncate(ROOT_OFFSET + root_size + MIB)
     _partition(target, root_size, tools, key, log)

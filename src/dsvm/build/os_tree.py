@@ -119,7 +119,7 @@ def _namespace() -> list[str]:
     """A killed builder leaves neither a mount nor a process; packages find no network."""
     mapped = [] if os.getuid() == 0 else ["--map-root-user", "--map-auto"]
     private = ["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
-    return ["unshare", *mapped, *private, "--mount-proc"]
+    return ["setpriv", "--pdeathsig", "KILL", "unshare", *mapped, *private, "--mount-proc"]
 
 
 def _components(base: Base) -> str:
