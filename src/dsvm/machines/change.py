@@ -65,8 +65,8 @@ def apply_change(
             told += change_packages(machine, target.lock, change.install, change.remove)
             # A service whose program has just come could not start before.
             apply_seed(machine)
-    done = {"lock": target.lock, "definition": target.text}
-    return machines.save(machine.record.model_copy(update=done)), (*change.said, *told)
+    done = machines.save(machine.record.model_copy(update={"lock": target.lock}))
+    return done, (*change.said, *told)
 
 
 def _fetch(packages: tuple[OsPackage, ...], target: Target, home: Home, progress: Progress) -> None:
@@ -86,10 +86,17 @@ def _fetch(packages: tuple[OsPackage, ...], target: Target, home: Home, progress
 
 
 def _prepare(machines: Machines, machine: Machine, target: Target) -> Machine:
-    """Record and seed as the next start shall find them."""
+    """Record and seed as the next start shall find them. What needs a restart is stopped by now,
+    so the record never says more than what a running machine has."""
     size = to_record(target.size)
     record = machine.record.model_copy(
-        update={"layers": target.layers, "size": size, "inputs": {}, "tools": ()}
+        update={
+            "definition": target.text,
+            "layers": target.layers,
+            "size": size,
+            "inputs": {},
+            "tools": (),
+        }
     )
     if size != machine.record.size:
         if size.disk != machine.record.size.disk:
