@@ -1,25 +1,4 @@
-"""Content-addressed files: downloads, layers and images, each named by the sha256 of its bytes.
-
-The disk layout, below `$DSVM_HOME/store`:
-
-    lock                    flock: shared while blobs are used or added, exclusive while gc removes
-    blobs/ab/abcdef...      one file, read-only; its name is the sha256 (hex) of its content
-    partial/XXXX.partial    a file being written; flocked by its writer for as long as it lives
-    layers/<key>.json       record of a built layer, by the digest of all it depends on
-    images/<id>.json        record of an image
-
-The rules:
-
-- A blob appears complete or not at all: it is written in `partial/`, hashed while it is written,
-  then renamed (same file system). So any number of processes may put at once, also the same blob.
-- A process that is killed leaves only `*.partial`. The kernel drops its flock, so `gc` can tell a
-  dead partial file from a live one.
-- A record is written after the blobs it names have reached the disk (fsync). Other blobs are not
-  synced, which would cost more than fetching them: after a power cut a download may be short,
-  which `has(digest, size)` sees.
-- Work that puts blobs now and names them in a record later holds `using()`; `gc` refuses meanwhile.
-- A record names its blobs by its fields called `digest`, at any depth.
-"""
+"""The store itself; its layout and rules are drawn in `dsvm.store`."""
 
 from __future__ import annotations
 
@@ -39,28 +18,23 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from dsvm.errors import DsvmError
+from dsvm.store.faults import MissingBlob, StoreBusy, StoreFull, binary_size
+from dsvm.store.files import (
+    DIGEST,
+    digests_in,
+    expected,
+    file_digest,
+    read_json,
+    remove,
+    remove_abandoned,
+    sync,
+    write_all,
+)
 
 CHUNK = 1024 * 1024
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Record = TypeVar("Record", bound=BaseModel)
-
-
-class StoreFull(DsvmError):
-    """The file system of the store has no room for what is to be kept."""
-
-
-class StoreBusy(DsvmError):
-    """Another process uses the store, so nothing may be removed now."""
-
-
-class MissingBlob(DsvmError):
-    """No file of that digest is in the store."""
-
-
-class DamagedBlob(DsvmError):
-    """The content of a file is not what its digest says."""
 
 
 class Writer:
@@ -83,7 +57,7 @@ class Writer:
             if data.count(0) == len(data):
                 self._file.seek(len(data), os.SEEK_CUR)
             else:
-                _write_all(self._file, data)
+                write_all(self._file, data)
         except OSError as fault:
             self._file.truncate(0)  # so that its share counts as free in the message
             raise self._store._fault(fault, self._needed or self.size + len(data)) from fault
@@ -113,7 +87,7 @@ class Store:
 
     def path(self, digest: str) -> Path:
         """Where the blob lies, or would lie."""
-        if not _DIGEST.fullmatch(digest):
+        if not DIGEST.fullmatch(digest):
             raise ValueError(f"not a sha256 in hexadecimal: {digest!r}")
         return self.root / "blobs" / digest[:2] / digest
 
@@ -151,7 +125,7 @@ class Store:
         """
         if move and path.stat().st_dev == self.root.stat().st_dev:
             digest = file_digest(path)
-            _expected(digest, expect, str(path))
+            expected(digest, expect, str(path))
             self._publish(path, digest)
             return digest
         with path.open("rb") as source, self.writer(expect, path.stat().st_size) as writer:
@@ -177,13 +151,13 @@ class Store:
                 file.truncate(writer.size)
             except OSError as fault:
                 raise self._fault(fault, size or writer.size) from fault
-            _expected(writer.digest, expect, "what was written")
+            expected(writer.digest, expect, "what was written")
             self._publish(path, writer.digest)
 
     def verify(self, digest: str) -> None:
         """Hash the blob anew. Raises `MissingBlob`, or `DamagedBlob` with its name."""
         path = self.get(digest)
-        _expected(file_digest(path), digest, str(path))
+        expected(file_digest(path), digest, str(path))
 
     def discard(self, digest: str) -> None:
         """Remove one blob, such as a damaged one; it is fetched or built again when needed."""
@@ -218,15 +192,15 @@ class Store:
             record = model.model_validate_json(text)
         except (FileNotFoundError, ValueError):  # none, or another version of dsvm wrote it
             return None
-        return record if all(self.has(digest) for digest in _digests(json.loads(text))) else None
+        return record if all(self.has(digest) for digest in digests_in(json.loads(text))) else None
 
     def _keep_record(self, kind: str, key: str, record: BaseModel) -> None:
         text = record.model_dump_json(indent=1)
-        for digest in _digests(json.loads(text)):
-            _sync(self.get(digest))
+        for digest in digests_in(json.loads(text)):
+            sync(self.get(digest))
         with self._partial() as (path, file):
             try:
-                _write_all(file, text.encode())
+                write_all(file, text.encode())
                 os.fsync(file.fileno())
             except OSError as fault:
                 raise self._fault(fault, len(text)) from fault
@@ -261,16 +235,16 @@ class Store:
                     cause="another dsvm is building or fetching",
                     remedy="run `dsvm gc` when it has ended",
                 ) from None
-            freed = sum(_remove(path, dry_run) for path in self._garbage(set(keep)))
+            freed = sum(remove(path, dry_run) for path in self._garbage(set(keep)))
             partials = list(self.root.glob("partial/*.partial"))
-            return freed + sum(_remove_abandoned(path, dry_run) for path in partials)
+            return freed + sum(remove_abandoned(path, dry_run) for path in partials)
 
     def _garbage(self, keep: set[str]) -> list[Path]:
         garbage = []
         for kind in ("layers", "images"):
             for record in self.root.glob(f"{kind}/*.json"):
                 if record.stem in keep:
-                    keep |= _digests(_json(record))
+                    keep |= digests_in(read_json(record))
                 else:
                     garbage.append(record)
         return garbage + [path for path in self.root.glob("blobs/*/*") if path.name not in keep]
@@ -330,81 +304,3 @@ class Store:
             cause=f"disk full: {binary_size(needed)} needed, {free} free in the store",
             remedy="`dsvm gc` removes what no machine uses; DSVM_HOME moves the store",
         )
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def binary_size(count: float) -> str:
-    """Bytes as a person reads them: `700 B`, `8.0 MiB`, `1.2 GiB`."""
-    units = ("KiB", "MiB", "GiB", "TiB")
-    if count < 1024:
-        return f"{count:.0f} B"
-    for unit in units:
-        count /= 1024
-        if count < 1023.95 or unit == units[-1]:
-            break
-    return f"{count:.1f} {unit}"
-
-
-def _expected(digest: str, expect: str | None, what: str) -> None:
-    if expect is not None and digest != expect:
-        raise DamagedBlob(
-            f"{expect[:16]}… is damaged",
-            cause=f"{what} has the sha256 {digest}, not {expect}",
-            remedy="remove it; it is fetched or built again when it is needed",
-        )
-
-
-def _write_all(file: FileIO, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError:
-        return None
-
-
-def _digests(record: object) -> set[str]:
-    """Every sha256 under a key `digest`, at any depth."""
-    if isinstance(record, list):
-        return set().union(*map(_digests, record))
-    if not isinstance(record, dict):
-        return set()
-    found = set().union(*map(_digests, record.values()))
-    digest = record.get("digest")
-    return found | {digest} if isinstance(digest, str) and _DIGEST.fullmatch(digest) else found
-
-
-def _remove_abandoned(partial: Path, dry_run: bool) -> int:
-    """Remove the file if its writer is dead, which is if nobody holds the flock."""
-    try:
-        with partial.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Still locked, so that a writer between open and flock finds it gone, not half gone.
-            return _remove(partial, dry_run)
-    except (BlockingIOError, FileNotFoundError):
-        return 0
-
-
-def _remove(path: Path, dry_run: bool) -> int:
-    """Bytes of disk the file takes; the file is gone afterwards unless `dry_run`."""
-    freed = path.stat().st_blocks * 512
-    if not dry_run:
-        path.unlink()
-    return freed
