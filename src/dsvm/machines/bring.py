@@ -25,7 +25,7 @@ from dsvm.machines.inside import copy_files
 from dsvm.machines.lifecycle import start_held
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import applied
-from dsvm.machines.plan import Wish, plan_change
+from dsvm.machines.plan import Wish, check_base, plan_change
 from dsvm.machines.reports import last_report
 from dsvm.machines.seed import write_seed
 from dsvm.machines.size import choose_size, from_record
@@ -51,10 +51,12 @@ class Bring:
     def run(self) -> UpResult:
         definition, composition = compose(self.definition)
         size = choose_size(definition.size, this_host())
+        known = self.machines.find(self.name)
+        if known:
+            check_base(self.name, known.record.lock.base, composition.base.name)
         with self._timed("lock"):
             lock = self._lock(composition)
         wish = _wish(definition, composition, lock, size)
-        known = self.machines.find(self.name)
         if known is None:
             machine, copy = self._created(wish, composition), True
             only: tuple[str, ...] | None = ()

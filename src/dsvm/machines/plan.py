@@ -74,15 +74,19 @@ def plan_change(old: Wish, new: Wish) -> Change:
     return replace(change, said=tuple(_said(change, old.lock, new.size)))
 
 
-def _refuse(old: Wish, new: Wish) -> None:
-    if old.lock.base != new.lock.base:
-        name = new.definition.name
+def check_base(name: str, there: str, wanted: str) -> None:
+    """Raises `DsvmError` when a definition wants another base than its machine has."""
+    if there != wanted:
         raise DsvmError(
-            f"machine `{name}` runs {old.lock.base}, the definition now says {new.lock.base}",
+            f"machine `{name}` runs {there}, the definition now says {wanted}",
             cause="the operating system of a machine cannot be swapped below its files",
             remedy=f"give the definition another `name` for a second machine, or copy what you "
             f"need out, `dsvm rm {name}` and `dsvm up` again",
         )
+
+
+def _refuse(old: Wish, new: Wish) -> None:
+    check_base(new.definition.name, old.lock.base, new.lock.base)
     if new.size.disk < old.size.disk:
         there, wanted = format_bytes(old.size.disk), format_bytes(new.size.disk)
         raise DsvmError(
