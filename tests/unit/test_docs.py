@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from dsvm.catalog import load_catalog
-from dsvm.cli import call
+from dsvm.cli import invoke
 from dsvm.cli.reference import commands, page
 from dsvm.definition.model import Definition
 from tests.console_blocks import CHECKOUT, Line, shown
@@ -64,7 +64,7 @@ def test_every_command_that_the_docs_show_is_understood(
         return
     at = words.index("--") if "--" in words else len(words)
 
-    code = call([*words[1:at], "--help"])
+    code = invoke([*words[1:at], "--help"])
 
     assert code == 0, capsys.readouterr().err
 
@@ -92,5 +92,5 @@ def test_definitions_in_the_docs_have_only_keys_there_are(file: Path) -> None:
 def test_commands_of_the_docs_that_need_no_machine_work(
     line: Line, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(shlex.split(line.text)[1:]) == 0
+    assert invoke(shlex.split(line.text)[1:]) == 0
     assert capsys.readouterr().out

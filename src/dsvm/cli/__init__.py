@@ -6,9 +6,8 @@ Exit codes: 0 done, 1 an error, 2 wrong usage, 3 some check failed, 130 interrup
 
 from __future__ import annotations
 
+import signal
 import sys
-
-from dsvm.errors import DsvmError
 
 
 class Interrupted(Exception):
@@ -17,13 +16,20 @@ class Interrupted(Exception):
 
 def main() -> None:
     """The entry point of `dsvm`: runs a command and leaves the process with its exit code."""
-    sys.exit(call(sys.argv[1:]))
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(end) is not signal.SIG_IGN:  # as nohup asks
+            signal.signal(end, _end)
+    sys.exit(invoke(sys.argv[1:]))
 
 
-def call(args: list[str]) -> int:
+def _end(number: int, frame: object) -> None:
+    """As Ctrl-C: what was begun is put in order, the terminal given back as it was."""
+    raise KeyboardInterrupt
+
+
+def invoke(args: list[str]) -> int:
     """Run one command line; print its errors; return the exit code."""
     from dsvm.cli.app import run
-    from dsvm.cli.trouble import told
 
     debug = "--debug" in (args[: args.index("--")] if "--" in args else args)
     try:
@@ -32,8 +38,10 @@ def call(args: list[str]) -> int:
     except BaseException as error:
         if isinstance(error, SystemExit):
             raise
+        from dsvm.cli.trouble import told
+
         code = told(error, debug=debug)
     return code
 
 
-__all__ = ["DsvmError", "Interrupted", "call", "main"]
+__all__ = ["Interrupted", "invoke", "main"]

@@ -6,12 +6,16 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dsvm.cli.call import Call, NameArgument, command, machine_meant, over_ssh
 
+if TYPE_CHECKING:
+    from dsvm.machines.machine import Machine
+
+CONSOLE = "console"
 TAIL_LINES = 200
 FOLLOW_S = 0.5
 
@@ -111,31 +115,45 @@ def logs(
     call: Call,
     name: NameArgument = None,
     log: Annotated[
-        str | None, typer.Option("--log", help="Another log than the console's; see --list.")
+        str | None, typer.Option("--log", help="One of the files that --list shows.")
     ] = None,
-    show: Annotated[bool, typer.Option("--list", help="List the machine's logs.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the machine's log files.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
     lines: Annotated[int, typer.Option("-n", help="How many of the last lines.")] = TAIL_LINES,
 ) -> None:
-    """The machine's console, or another of its logs."""
-    from dsvm.errors import DsvmError, UsageError
+    """What the machine says: its journal while it runs, else its console's last words."""
+    from dsvm.machines.listing import running
 
     machine = machine_meant(call, name)
     known = {file.stem: file for file in sorted(machine.logs.glob("*.log"))}
     if show:
         for file in known.values():
             call.console.data(str(file))
-        return
-    wanted = log or "console"
-    if wanted in known:
-        _show(call, known[wanted], lines, follow)
-    elif log:
-        raise UsageError(f"no log `{log}`", remedy=f"there are: {', '.join(known) or 'none yet'}")
+    elif log is None and running(machine) and _reached(machine):
+        more = ["--follow"] if follow else []
+        journal = ["sudo", "-n", "journalctl", "--boot", "--no-pager", f"--lines={lines}", *more]
+        _become(call, machine.ssh.argv(journal))
     else:
-        raise DsvmError(
-            f"machine `{machine.name}` has no console log yet",
-            remedy=f"`dsvm start {machine.name}` starts it",
-        )
+        _show(call, _log_file(known, log or CONSOLE), lines, follow)
+
+
+def _reached(machine: Machine) -> bool:
+    from dsvm.machines.ssh import SshFailed
+
+    try:
+        machine.ssh.open()
+    except SshFailed:
+        return False
+    return True
+
+
+def _log_file(known: dict[str, Path], wanted: str) -> Path:
+    from dsvm.errors import UsageError
+
+    if wanted not in known:
+        there = ", ".join(known) or "none yet"
+        raise UsageError(f"the machine has no log `{wanted}`", remedy=f"there are: {there}")
+    return known[wanted]
 
 
 def forwarding(url: str) -> list[str]:

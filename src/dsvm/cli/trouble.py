@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+import ssl
 import sys
 import traceback
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from dsvm.errors import DsvmError, UsageError
 
 OTHER = 1
 INTERRUPTED = 130
+NETWORK = "look at the network and its proxy: `dsvm doctor` shows which sources are reached"
 REPORT = "this is a bug in dsvm: please report it with the lines above and the output of "
 
 
@@ -41,9 +44,22 @@ def as_dsvm_error(error: BaseException) -> DsvmError | None:
     """What a user, a network or a disk can cause, as a `DsvmError`; None for a bug."""
     if isinstance(error, DsvmError):
         return error
+    if _is_network(error):
+        text = str(error) or type(error).__name__
+        return DsvmError("a download failed", cause=text, remedy=NETWORK)
     if isinstance(error, OSError):
         return _from_os(error)
     return _from_usage(error)
+
+
+def _is_network(error: BaseException) -> bool:
+    """Whatever a network can do; httpx is asked only where something has imported it."""
+    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror | ssl.SSLError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH)
+    httpx = sys.modules.get("httpx")
+    return httpx is not None and isinstance(error, httpx.HTTPError)
 
 
 def _from_os(error: OSError) -> DsvmError | None:
@@ -91,6 +107,10 @@ def _memory(name: str | None) -> str:
     return "stop other programs or machines (`dsvm stop NAME`), or give the machine less memory"
 
 
+def _broken(name: str | None) -> str:
+    return "the disk could not read or write: see `dmesg`; DSVM_HOME moves everything to another"
+
+
 _REMEDIES: dict[int, Callable[[str | None], str]] = {
     errno.ENOSPC: _full,
     errno.EDQUOT: _full,
@@ -103,6 +123,7 @@ _REMEDIES: dict[int, Callable[[str | None], str]] = {
     errno.EMFILE: _many,
     errno.ENFILE: _many,
     errno.ENOMEM: _memory,
+    errno.EIO: _broken,
 }
 
 

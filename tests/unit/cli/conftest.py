@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dsvm.cli import call
+from dsvm.cli import invoke
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def dsvm(folder: Path, capsys: pytest.CaptureFixture[str]) -> Type:
     def typed(*words: str) -> Screen:
         capsys.readouterr()
-        code = call(list(words))
+        code = invoke(list(words))
         seen = capsys.readouterr()
         return Screen(code, seen.out, seen.err.replace(str(folder), "HERE"))
 

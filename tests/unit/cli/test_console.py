@@ -107,11 +107,13 @@ def test_on_a_terminal_a_step_is_a_bar_that_goes_away(monkeypatch: pytest.Monkey
             assert bar.bars is not None
             bar.bars.refresh()
         bar.close()
-    shown = os.read(leader, 65536).decode()
+        shown = b""
+        while "✓".encode() not in shown:
+            shown += os.read(leader, 65536)
     os.close(leader)
 
-    assert "1.0 GiB of 3.0 GiB" in shown
-    assert "✓ fetching [1/2]" in shown
+    assert "1.0 GiB of 3.0 GiB" in shown.decode()
+    assert "✓ fetching [1/2]" in shown.decode()
 
 
 def test_data_and_words_go_to_different_streams() -> None:

@@ -43,7 +43,7 @@ def test_dsvm_alone_shows_its_help(dsvm: Type) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from dsvm.cli import call; call(['--help'])\n"
+        "import sys; from dsvm.cli import invoke; invoke(['--help'])\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(

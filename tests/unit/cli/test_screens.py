@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from dsvm.cli import Interrupted
@@ -133,6 +135,26 @@ def test_a_full_disk_is_an_error_with_a_remedy(capsys: pytest.CaptureFixture[str
     )
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("[Errno 111] Connection refused"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        socket.gaierror(-2, "Name or service not known"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_network_that_fails_is_no_bug(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(error, debug=False) == 1
+    assert capsys.readouterr().err == (
+        "error: a download failed\n"
+        f"  cause: {error}\n"
+        "hint: look at the network and its proxy: `dsvm doctor` shows which sources are reached\n"
+    )
+
+
 def test_a_folder_of_somebody_else_names_its_owner(capsys: pytest.CaptureFixture[str]) -> None:
     told(PermissionError(errno.EACCES, "Permission denied", "/etc/x/y"), debug=False)
 
@@ -171,6 +193,20 @@ def test_ctrl_c_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == (
         "interrupted; what was finished is kept, the same command goes on\n"
     )
+
+
+def test_a_signal_to_end_is_obeyed_in_one_line(folder: Path) -> None:
+    program = (
+        "import os, signal, sys; from dsvm import cli; import dsvm.cli.trouble\n"
+        "cli.invoke = lambda args: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "try: cli.main()\n"
+        "except KeyboardInterrupt as end: sys.exit(cli.trouble.told(end, debug=False))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (130, 1)
 
 
 def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
