@@ -6,6 +6,7 @@ https://jupyter-client.readthedocs.io/en/stable/messaging.html.
 
 import json
 import os
+import subprocess
 import sys
 import time
 import urllib.error
@@ -19,7 +20,7 @@ import websocket
 
 SETTINGS = Path("/run/dsvm/apps/jupyterlab.env")
 KERNELS = Path("/usr/local/share/jupyter/kernels")
-READY_S = 40
+READY_S = 20
 ANSWER_S = 90
 CODE = {
     "python": "import sys; print(6 * 7, sys.prefix)",
@@ -37,8 +38,12 @@ def call(method, path, body=None):
         data=json.dumps(body).encode() if body is not None else None,
         headers={"Authorization": f"token {token}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=ANSWER_S) as reply:
-        text = reply.read()
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as reply:
+            text = reply.read()
+    except urllib.error.HTTPError as refused:
+        said = refused.read().decode(errors="replace")[-500:]
+        raise RuntimeError(f"{method} {path} answers {refused.code}: {said}") from None
     return json.loads(text) if text else None
 
 
@@ -49,7 +54,7 @@ def wait_until_ready():
         try:
             call("GET", "/api/status")
             return time.monotonic() - began
-        except urllib.error.HTTPError as refused:
+        except RuntimeError as refused:
             sys.exit(f"the server refuses its own token: {refused}")
         except OSError as silent:
             if time.monotonic() - began > READY_S:
@@ -76,9 +81,9 @@ def run_notebook(name, spec):
     cell = {"cell_type": "code", "id": "one", "source": code, "metadata": {}, "outputs": []}
     cell["execution_count"] = 1
     book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
-    call("PUT", f"/api/contents/{path}", {"type": "notebook", "content": book})
     session = None
     try:
+        call("PUT", f"/api/contents/{path}", {"type": "notebook", "content": book})
         wanted = {"path": path, "name": path, "type": "notebook", "kernel": {"name": name}}
         session = call("POST", "/api/sessions", wanted)
         cell["outputs"] = execute(session["kernel"]["id"], code)
@@ -86,13 +91,24 @@ def run_notebook(name, spec):
         saved = call("GET", f"/api/contents/{path}")["content"]["cells"][0]["outputs"]
         return judge(name, spec, "".join("".join(part["text"]) for part in saved))
     except (OSError, RuntimeError, websocket.WebSocketException) as failed:
-        said = failed.read().decode()[-500:] if hasattr(failed, "read") else ""
-        return f"kernel `{name}`: {failed} {said}".strip()
+        return f"kernel `{name}`: {failed}{own_words(spec)}"
     finally:
         if session:
             call("DELETE", f"/api/sessions/{session['id']}")
         # Not through the server, which would leave the file in the person's trash.
         (Path.home() / path).unlink(missing_ok=True)
+
+
+def own_words(spec):
+    """Why a Python kernel cannot start, in its own words; the server keeps them to itself."""
+    if spec["language"] != "python":
+        return ""
+    argv = [spec["argv"][0], "-c", "import ipykernel_launcher, ipykernel.kernelapp"]
+    try:
+        said = subprocess.run(argv, capture_output=True, text=True, timeout=ANSWER_S).stderr
+    except OSError as missing:
+        said = str(missing)
+    return f": {said.strip().splitlines()[-1]}" if said.strip() else ""
 
 
 def judge(name, spec, printed):
@@ -142,7 +158,7 @@ def alive(kernel):
     """Raises RuntimeError when the server has given the kernel up."""
     try:
         state = call("GET", f"/api/kernels/{kernel}")["execution_state"]
-    except urllib.error.HTTPError:
+    except RuntimeError:
         state = "dead"
     if state == "dead":
         raise RuntimeError("the kernel does not start")

@@ -3,10 +3,12 @@
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+READY_S = 20
 LAB = "http://127.0.0.1:8888"
 SECRET = dict(
     line.split("=", 1) for line in Path("/run/dsvm/apps/jupyterlab.env").read_text().splitlines()
@@ -24,13 +26,18 @@ OPENER = urllib.request.build_opener(Stay, urllib.request.ProxyHandler({}))
 
 
 def status(path: str) -> int:
-    try:
-        with OPENER.open(LAB + path, timeout=20) as page:
-            return page.status
-    except urllib.error.HTTPError as answer:
-        return answer.code
-    except OSError as down:
-        sys.exit(f"jupyterlab does not answer: {down}")
+    """It may have been started just now, so it is given some time."""
+    late = time.monotonic() + READY_S
+    while True:
+        try:
+            with OPENER.open(LAB + path, timeout=20) as page:
+                return page.status
+        except urllib.error.HTTPError as answer:
+            return answer.code
+        except OSError as down:
+            if time.monotonic() > late:
+                sys.exit(f"jupyterlab does not answer: {down}")
+            time.sleep(0.2)
 
 
 token = SECRET["DSVM_TOKEN"]
