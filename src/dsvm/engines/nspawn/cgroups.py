@@ -1,7 +1,8 @@
 """Holds a machine to its size by control groups, of version 1, 2 or both at once (hybrid).
 
-    <hierarchy>/dsvm/<unit>/engine     supervisor, storage daemon, pasta: never killed for memory
-    <hierarchy>/dsvm/<unit>/machine    systemd-nspawn and all of the machine: the limits are here
+    <hierarchy>/dsvm/<unit>/engine     supervisor, storage daemon, pasta, systemd-nspawn: never
+                                       killed for the machine's memory
+    <hierarchy>/dsvm/<unit>/machine    all of the machine: the limits are here
 
 Where systemd is the host's init it owns the tree of version 2, and <hierarchy>/dsvm/<unit> is the
 delegated scope that the supervisor was started in. Kernel: admin-guide/cgroup-v1, cgroup-v2.rst.
@@ -20,7 +21,10 @@ from dsvm.engines.base import Size
 
 LIMITED = ("cpu", "cpuset", "memory", "pids")
 CPU_PERIOD_US = 100_000
-PIDS_MAX = 16_384
+# The kernel's own memory of an idle process, charged to its group, with room to spare: processes
+# run out before memory does.
+BYTES_PER_PROCESS = 1 << 18
+PIDS_MIN, PIDS_MAX = 1024, 32_768
 # What a machine may use of the host's devices: null, zero, full, random, urandom, tty, console,
 # ptmx, pts, tun. Making other nodes is refused, so is opening them.
 DEVICES = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:1", "5:2", "136:*", "10:200")
@@ -60,9 +64,19 @@ class Cgroup:
             with suppress(OSError):
                 _write(base / "machine" / "cgroup.procs", "0")
 
+    def rescue(self, pid: int) -> None:
+        """Take nspawn, which started in `machine`, back to `engine`.
+
+        It is small, but so are the machine's processes when many share too little memory, and
+        the machine would die with it.
+        """
+        for base in self._bases.values():
+            with suppress(OSError):
+                _write(base / "engine" / "cgroup.procs", str(pid))
+
     def limit(self, size: Size) -> list[str]:
         """Set the limits, also of a running machine; return what is not enforced, and why."""
-        return [*self._limit_memory(size), *self._limit_cpus(size), *self._limit_others()]
+        return [*self._limit_memory(size), *self._limit_cpus(size), *self._limit_others(size)]
 
     def remove(self) -> None:
         """Remove the groups where they are empty."""
@@ -148,13 +162,14 @@ class Cgroup:
             return False
         return True
 
-    def _limit_others(self) -> list[str]:
+    def _limit_others(self, size: Size) -> list[str]:
         notes = []
         try:
             pids = self._group("pids")
             if pids is None:
                 raise OSError(0, "no pids control group here")
-            _write(pids / "pids.max", str(PIDS_MAX))
+            most = min(PIDS_MAX, max(PIDS_MIN, size.memory // BYTES_PER_PROCESS))
+            _write(pids / "pids.max", str(most))
         except OSError as refused:
             notes.append(f"number of processes not enforced: {refused.strerror}")
         devices = self._group("devices")

@@ -115,6 +115,7 @@ class Machine:
             self._places.log,
             forward_dns=network.RESOLVER in resolver,
         )
+        self._cgroup.rescue(self._nspawn)
         if shown := self._seen.refresh():
             mounts.inject(self._leader, shown, userns=self._plan.uid_base is not None)
 
