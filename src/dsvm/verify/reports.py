@@ -127,7 +127,7 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
-        return ", ".join(_shown(one) for one in value)
+        return ", ".join(_shown(one) for one in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_shown(one)}" for key, one in value.items())
     return str(value)
