@@ -3,6 +3,7 @@
 <overlay>/upper      what the user changed
 <overlay>/work       the kernel's own
 <overlay>/layer      digest of the layer that `upper` belongs to
+<overlay>/owned      digest of the layer whose directories were made in `upper`
 <overlay>/set-aside  what an earlier layer's changes left behind (dsvm.guest.carry)
 
 A directory of the merged tree has the owner that `upper` says, else the layer's. The login's own
@@ -17,7 +18,7 @@ import os
 import shutil
 from pathlib import Path
 
-from dsvm.guest.system import folder, in_user_namespace, mounts, own, run, unmount
+from dsvm.guest.system import folder, in_user_namespace, mounts, own, run, unmount, write
 
 # The kernel reads these as separators in the options of an overlay mount.
 SPECIAL = str.maketrans({"\\": "\\\\", ":": "\\:", ",": "\\,"})
@@ -47,11 +48,15 @@ def prepare(layer: Path, overlay: Path, *, uid: int, gid: int) -> None:
     """Make `upper` and `work`, so that this user may write everywhere in the merged tree."""
     folder(overlay.parent, mode=0o711)
     folder(overlay, mode=0o750, gid=gid)
+    owned = overlay / "owned"
+    if not (overlay / "upper").exists():
+        owned.unlink(missing_ok=True)
     upper = folder(overlay / "upper", uid=uid, gid=gid)
     shutil.rmtree(overlay / "work", ignore_errors=True)
     folder(overlay / "work", mode=0o700)
-    if layer.stat().st_uid != uid:
+    if layer.stat().st_uid != uid and not (owned.exists() and owned.read_text() == layer.name):
         _own_directories(layer, upper, uid, gid)
+        write(owned, layer.name)
 
 
 def _own_directories(layer: Path, upper: Path, uid: int, gid: int) -> None:
