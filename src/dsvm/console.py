@@ -174,7 +174,7 @@ class _PlainStep:
 
     def __enter__(self) -> Step:
         self.began = time.monotonic()
-        of = f" ({_amount(self.total, self.unit)})" if self.total else ""
+        of = f" ({_amount(self.total, self.unit)})" if self.total and self.unit != "%" else ""
         self.plain.note(f"{self.name}{of} ...")
         self.beat = threading.Thread(target=self._beat, daemon=True)
         self.beat.start()
@@ -206,14 +206,17 @@ class _PlainStep:
     def _state(self) -> list[str]:
         elapsed = time.monotonic() - self.began
         state = [self.doing] if self.doing else []
-        if self.total:
-            state.append(f"{_amount(self.done, self.unit)} of {_amount(self.total, self.unit)}")
-        elif self.done:
-            state.append(_amount(self.done, self.unit))
+        if self.total or self.done:
+            state.append(_amount(self.done, self.unit) + _of(self.total, self.unit))
         state.append(f"{span(elapsed)} so far")
         if self.total and 0 < self.done < self.total:
             state.append(f"about {span(elapsed / self.done * (self.total - self.done))} left")
         return state
+
+
+def _of(total: int | None, unit: str) -> str:
+    """The part of `1 MiB of 3 MiB` behind the first amount; a percentage needs none."""
+    return f" of {_amount(total, unit)}" if total and unit != "%" else ""
 
 
 def _amount(count: int, unit: str) -> str:
@@ -284,7 +287,7 @@ def _bars(err: TextIO) -> Bars:
 class _BarStep:
     def __init__(self, bars: Bars, task: TaskID, total: int | None, unit: str) -> None:
         self.bars, self.task, self.unit = bars, task, unit
-        self.of = f" of {_amount(total, unit)}" if total else ""
+        self.of = _of(total, unit)
         self.done = 0
         self.lock = threading.Lock()
 

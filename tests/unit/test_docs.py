@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from dsvm.catalog import load_catalog
-from dsvm.cli import invoke
+from dsvm.cli import invoke, toolspage
 from dsvm.cli.reference import commands, page
 from dsvm.definition.model import Definition
 from tests.console_blocks import CHECKOUT, Line, shown
@@ -53,6 +53,12 @@ def test_every_exit_code_is_in_the_docs(code: str) -> None:
 
 def test_the_reference_of_commands_is_generated() -> None:
     assert (CHECKOUT / "docs/reference/commands.md").read_text(encoding="utf-8") == page()
+
+
+def test_the_reference_of_tools_is_generated() -> None:
+    written = (CHECKOUT / "docs/reference/tools.md").read_text(encoding="utf-8")
+
+    assert written == toolspage.page(load_catalog())
 
 
 @pytest.mark.parametrize("line", [line for line in shown() if "dsvm " in line.text], ids=str)
