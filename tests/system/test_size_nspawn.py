@@ -133,7 +133,7 @@ def test_memory_and_processors_change_while_it_runs(tight: Spare) -> None:
 
 
 def test_more_processors_than_the_host_has_are_reported(tight: Spare) -> None:
-    cgroup = Cgroup(Places(tight.machine.folder).unit, scope=False)
+    cgroup = Cgroup(Places(tight.machine.folder).unit, scope=None)
 
     notes = cgroup.limit(replace(SIZE, cpus=4096))
 

@@ -8,6 +8,7 @@ import pytest
 
 from dsvm.engines import all_engines, choose, engine_named
 from dsvm.engines.base import Unusable
+from dsvm.engines.nspawn.probe import _storage_package
 from dsvm.errors import DsvmError, UsageError
 from dsvm.home import Home
 
@@ -54,3 +55,20 @@ def test_without_root_the_refusal_names_each_engine(
 
     assert "nspawn: it needs root" in str(refused.value)
     assert "sudo" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("release", "package"),
+    [
+        ('ID=debian\nVERSION_ID="12"\n', "qemu-system-common"),
+        ('ID=debian\nVERSION_ID="13"\n', "qemu-utils"),
+        ('ID=ubuntu\nVERSION_ID="24.04"\n', "qemu-utils"),
+        ("ID=debian\n", "qemu-utils"),
+    ],
+)
+def test_the_storage_daemon_is_in_another_package_since_qemu_8(
+    tmp_path: Path, release: str, package: str
+) -> None:
+    (tmp_path / "os-release").write_text(release)
+
+    assert _storage_package(tmp_path / "os-release") == package

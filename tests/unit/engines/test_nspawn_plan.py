@@ -51,8 +51,8 @@ def test_a_plan_is_read_as_it_was_written_and_by_its_owner_only(tmp_path: Path) 
 
 def test_a_half_written_state_is_no_state(tmp_path: Path) -> None:
     places = Places(tmp_path)
-    write_state(places, State(pid=1, since=2.0, notes=("a",), uid_base=None))
-    assert read_state(places) == State(pid=1, since=2.0, notes=("a",), uid_base=None)
+    write_state(places, State(pid=1, since=2.0, notes=("a",), uid_base=None, scope=None))
+    assert read_state(places) == State(pid=1, since=2.0, notes=("a",), uid_base=None, scope=None)
 
     places.state.write_text('{"pid": 1')
 

@@ -40,11 +40,16 @@ class Hierarchy:
 
 
 class Cgroup:
-    """The control groups of one machine."""
+    """The control groups of one machine.
 
-    def __init__(self, unit: str, *, scope: bool) -> None:
+    `scope` is the group of version 2 that systemd delegated, relative to its root; None where we
+    make our own. `own_group` tells it, asked by a process that was started in the scope.
+    """
+
+    def __init__(self, unit: str, *, scope: str | None) -> None:
+        self._scope = scope
         self._bases = {
-            tree: tree.root / _own_group() if scope and tree.version == 2 else _base(tree, unit)
+            tree: tree.root / scope if scope and tree.version == 2 else tree.root / "dsvm" / unit
             for tree in hierarchies()
         }
 
@@ -56,7 +61,9 @@ class Cgroup:
                 _write(base / "engine" / "cgroup.procs", "0")
         for tree, base in self._bases.items():
             if tree.version == 2:
-                _delegate(tree, base)
+                # What is above a scope is systemd's to change.
+                above = () if self._scope else (tree.root, base.parent)
+                _delegate(tree, (*above, base))
 
     def enter_machine(self) -> None:
         """Move the calling process into `machine`: for a child before it becomes nspawn."""
@@ -79,12 +86,13 @@ class Cgroup:
         return [*self._limit_memory(size), *self._limit_cpus(size), *self._limit_others(size)]
 
     def remove(self) -> None:
-        """Remove the groups where they are empty."""
-        for tree, base in self._bases.items():
+        """Remove the groups where they are empty; a scope is removed by systemd."""
+        ours = {tree: base for tree, base in self._bases.items() if not self._is_scope(tree)}
+        for tree, base in ours.items():
             with suppress(OSError):
                 if str(base / "engine") in _groups_of_self(tree):
                     _write(tree.root / "cgroup.procs", "0")
-        for base in self._bases.values():
+        for base in ours.values():
             remove_tree(base)
 
     def cpus(self) -> str | None:
@@ -180,6 +188,9 @@ class Cgroup:
                     _write(devices / "devices.allow", f"c {numbers} rwm")
         return notes
 
+    def _is_scope(self, tree: Hierarchy) -> bool:
+        return bool(self._scope) and tree.version == 2
+
     def _group(self, controller: str) -> Path | None:
         for tree, base in self._bases.items():
             group = base / "machine"
@@ -218,11 +229,8 @@ def remove_tree(group: Path) -> None:
             group.parent.rmdir()
 
 
-def _base(tree: Hierarchy, unit: str) -> Path:
-    return tree.root / "dsvm" / unit
-
-
-def _own_group() -> str:
+def own_group() -> str:
+    """The calling process's group of version 2, relative to the root of that tree."""
     for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
         if line.startswith("0::"):
             return line[3:].strip("/")
@@ -244,10 +252,9 @@ def _make(tree: Hierarchy, base: Path) -> None:
                     _write(group / name, (group.parent / name).read_text())
 
 
-def _delegate(tree: Hierarchy, base: Path) -> None:
-    for group in (tree.root, base.parent, base):
-        if not group.is_relative_to(tree.root):
-            continue
+def _delegate(tree: Hierarchy, groups: Iterable[Path]) -> None:
+    """Let these groups divide what they have among the groups below them."""
+    for group in groups:
         for controller in LIMITED:
             if controller in tree.controllers:
                 with suppress(OSError):

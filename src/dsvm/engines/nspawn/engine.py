@@ -111,7 +111,9 @@ class NspawnEngine:
                 remedy=f"dsvm stop {machine.name}",
             )
         places = Places(machine.folder)
-        machine.notes[:] = Cgroup(places.unit, scope=_systemd()).limit(size)
+        state = read_state(places)
+        scope = state.scope if state else None
+        machine.notes[:] = Cgroup(places.unit, scope=scope).limit(size)
 
     def destroy(self, machine: EngineMachine) -> None:
         places = Places(machine.folder)
@@ -242,8 +244,8 @@ def _sweep(places: Places) -> None:
     """What a killed supervisor could not put away: only empty groups and files."""
     for file in (places.state, places.control):
         file.unlink(missing_ok=True)
-    if places.engine.exists() and not _systemd():
-        Cgroup(places.unit, scope=False).remove()
+    if places.engine.exists():
+        Cgroup(places.unit, scope=None).remove()
 
 
 def _systemd() -> bool:

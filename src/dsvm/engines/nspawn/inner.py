@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsvm.engines import storage
@@ -27,7 +28,7 @@ from dsvm.engines.nspawn.control import Listener, Request
 from dsvm.engines.nspawn.plan import Places, Plan, State, write_state
 from dsvm.engines.nspawn.seen import REFRESH_S, Seen
 from dsvm.errors import DsvmError
-from dsvm.programs import run
+from dsvm.programs import run as run_program
 
 POWER_OFF = signal.SIGRTMIN + 4
 """systemd(1): process 1 starts poweroff.target."""
@@ -43,17 +44,25 @@ NETNS = USER_STATE / "0" / "netns" / "dsvm"
 """Where pasta's AppArmor profile on Debian and Ubuntu lets it open a namespace."""
 
 
-def run_machine(
-    plan: Plan, places: Places, cgroup: Cgroup, outer: int, answer: Callable[[object], None]
-) -> int:
+@dataclass(frozen=True)
+class Run:
+    """One run of a machine; `state` is completed once its init runs."""
+
+    plan: Plan
+    places: Places
+    cgroup: Cgroup
+    state: State
+
+
+def run_machine(run: Run, answer: Callable[[object], None]) -> int:
     """Run the machine to its end; return the exit status. `answer` is told once that it runs."""
-    machine = Machine(plan, places, cgroup)
+    machine = Machine(run.plan, run.places, run.cgroup)
     machine.prepare()
     notes = tuple(machine.notes)
     ending = REBOOT_STATUS
     while ending == REBOOT_STATUS:
         machine.boot()
-        write_state(places, State(outer, time.time(), notes, plan.uid_base))
+        write_state(run.places, replace(run.state, since=time.time(), notes=notes))
         answer({"notes": notes})
         ending = machine.serve()
         machine.down()
@@ -265,7 +274,7 @@ class Machine:
             file.write_text(text, encoding="utf-8")
 
     def _run(self, *argv: str | Path) -> None:
-        run(argv, log=self._places.log)
+        run_program(argv, log=self._places.log)
 
 
 def _private_view(work: Path) -> None:

@@ -35,12 +35,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class State:
-    """`pid` of the outer supervisor in the host's view; `since` is Unix time."""
+    """`pid` of the outer supervisor in the host's view; `since` is Unix time.
+
+    `scope` is the control group that systemd delegated, if it did.
+    """
 
     pid: int
     since: float
     notes: tuple[str, ...]
     uid_base: int | None
+    scope: str | None
 
 
 @dataclass(frozen=True)

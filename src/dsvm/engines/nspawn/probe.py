@@ -23,14 +23,29 @@ from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.programs import run
 
+# It moved with QEMU 8: the last releases that have it at the old place.
+_OLD_STORAGE_PACKAGE = {"debian": 12.0, "ubuntu": 23.04}
+
+
+def _storage_package(os_release: Path = Path("/etc/os-release")) -> str:
+    try:
+        lines = os_release.read_text(encoding="utf-8").splitlines()
+        fields = {name: value.strip('"') for name, _, value in (x.partition("=") for x in lines)}
+        old = float(fields["VERSION_ID"]) <= _OLD_STORAGE_PACKAGE[fields["ID"]]
+    except (OSError, ValueError, KeyError):
+        old = False
+    return "qemu-system-common" if old else "qemu-utils"
+
+
 PROGRAMS = {
     "systemd-nspawn": "systemd-container",
-    "qemu-storage-daemon": "qemu-system-common",
+    "qemu-storage-daemon": _storage_package(),
     "qemu-img": "qemu-utils",
     "pasta": "passt",
     "mount": "mount",
     "mke2fs": "e2fsprogs",
     "resize2fs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
     "sfdisk": "fdisk",
 }
 """Program -> package of Debian and Ubuntu."""

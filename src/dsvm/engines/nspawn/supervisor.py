@@ -15,15 +15,16 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
 
 from dsvm.engines.nspawn import linux
-from dsvm.engines.nspawn.cgroups import Cgroup
+from dsvm.engines.nspawn.cgroups import Cgroup, own_group
 from dsvm.engines.nspawn.control import error_data
-from dsvm.engines.nspawn.inner import run_machine
-from dsvm.engines.nspawn.plan import Places, Plan, read_plan
+from dsvm.engines.nspawn.inner import Run, run_machine
+from dsvm.engines.nspawn.plan import Places, State, read_plan
 from dsvm.errors import DsvmError
 
 
@@ -38,23 +39,24 @@ def main(plan_file: Path, ready: Ready) -> int:
         ready.fail(DsvmError(f"machine `{plan.machine.name}` is running already"))
         return 1
     places.state.unlink(missing_ok=True)
-    cgroup = Cgroup(places.unit, scope=plan.scope)
+    scope = own_group() if plan.scope else None
+    cgroup = Cgroup(places.unit, scope=scope)
+    state = State(os.getpid(), time.time(), (), plan.uid_base, scope)
     cgroup.enter()
     try:
-        return _outer(plan, places, cgroup, ready)
+        return _outer(Run(plan, places, cgroup, state), ready)
     finally:
         places.state.unlink(missing_ok=True)
         cgroup.remove()
 
 
-def _outer(plan: Plan, places: Places, cgroup: Cgroup, ready: Ready) -> int:
+def _outer(run: Run, ready: Ready) -> int:
     alive_r, alive_w = os.pipe()
-    outer = os.getpid()
     linux.unshare(linux.CLONE_NEWPID)
     child = os.fork()
     if child == 0:
         os.close(alive_w)
-        _inner(plan, places, cgroup, ready, outer, alive_r)
+        _inner(run, ready, alive_r)
     os.close(alive_r)
     ready.close()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -63,9 +65,7 @@ def _outer(plan: Plan, places: Places, cgroup: Cgroup, ready: Ready) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _inner(
-    plan: Plan, places: Places, cgroup: Cgroup, ready: Ready, outer: int, alive: int
-) -> None:
+def _inner(run: Run, ready: Ready, alive: int) -> None:
     status = 1
     try:
         linux.die_with_parent()
@@ -74,11 +74,11 @@ def _inner(
         with suppress(BlockingIOError):
             if os.read(alive, 1) == b"":
                 os._exit(1)
-        status = run_machine(plan, places, cgroup, outer, ready.answer)
+        status = run_machine(run, ready.answer)
     except DsvmError as failed:
         ready.fail(failed)
     except OSError as failed:
-        name = plan.machine.name
+        name = run.plan.machine.name
         ready.fail(DsvmError(f"machine `{name}` did not start", cause=str(failed)))
     except BaseException:
         traceback.print_exc()
