@@ -204,11 +204,11 @@ def test_environments_are_listed_changed_and_reset(dsvm: Dsvm, starter: Machine)
     assert {"base", "boosting", "jupyter"} <= names
 
     python = "/opt/dsvm/envs/base/bin/python"
-    where = [python, "-c", "import six; print(six.__file__)"]
-    six = dsvm("run", "starter", "--", *where).stdout.strip()
-    assert dsvm("run", "starter", "--", "sh", "-c", f"echo '#' >> {six}").returncode == 0
+    where = [python, "-c", "import numpy.version as v; print(v.__file__)"]
+    file = dsvm("run", "starter", "--", *where).stdout.strip()
+    assert dsvm("run", "starter", "--", "sh", "-c", f"echo '#' >> {file}").returncode == 0
 
-    assert "six" in dsvm("env", "diff", "starter", "base").stdout
+    assert "numpy/version.py" in dsvm("env", "diff", "starter", "base").stdout
     assert dsvm("env", "reset", "starter", "base").returncode == 1
     assert dsvm("env", "reset", "starter", "base", "--yes").returncode == 0
     assert dsvm("env", "diff", "starter", "base").stdout == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,18 @@ NOT_RUN = {
     "./dsvm add pytorch": "minutes of download; a test of its own does it",
     "./dsvm doctor": "tests/system/test_doctor.py compares what it says",
 }
-LINES = [line for line in shown() if not line.text.startswith(tuple(NOT_RUN))]
+# A later page goes on where an earlier one has removed the machine: so that comes last.
+ENDS = ("./dsvm rm", "./dsvm gc")
+LINES = sorted(
+    (line for line in shown() if not line.text.startswith(tuple(NOT_RUN))),
+    key=lambda line: line.text.startswith(ENDS),
+)
 
 
 @pytest.fixture(scope="module")
-def lab(home: Home, starter: Machine, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lab(
+    home: Home, starter: Machine, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
     """A checkout as the reader has it: `./dsvm` and the machine `lab`, made from kept layers."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "dsvm").symlink_to(CHECKOUT / "dsvm")
@@ -35,7 +43,8 @@ def lab(home: Home, starter: Machine, dsvm: Dsvm, tmp_path_factory: pytest.TempP
     (folder / "dsvm.toml").write_text(text)
     done = dsvm("up", "--yes", cwd=folder, timeout_s=1200)
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    yield folder
+    dsvm("rm", "lab", "--yes")
 
 
 @pytest.mark.parametrize("line", LINES, ids=str)
