@@ -33,9 +33,11 @@ requirements = ["numpy", "requests"]
 """
 _MMDEBSTRAP = """\
 #!/bin/sh
+# libfaketime's own leftovers of a killed process keep it from starting.
+rm -f /dev/shm/faketime_shm_* /dev/shm/sem.faketime_sem_*
 export LD_PRELOAD={library} FAKETIME=+1d NO_FAKE_STAT=1
 exec {real} --setup-hook='mkdir -p "$1/run" && cp {library} "$1/run/"' "$@" \\
-    --customize-hook='chroot "$1" date +%s > {seen}; rm "$1"{library}'
+    --customize-hook='chroot "$1" date +%s > "{seen}"; rm "$1"{library}'
 """
 _BWRAP = """\
 #!/bin/bash

@@ -95,7 +95,7 @@ def _freeze(
 ) -> str:
     with work.folder(_SMALLEST + _UNPACKED * size, home.cache / "work") as scratch:
         tree, result = scratch / "tree", scratch / "layer.erofs"
-        tree.mkdir(mode=0o755)
+        work.new_folder(tree)
         try:
             fill(tree)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as fault:

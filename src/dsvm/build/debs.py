@@ -101,8 +101,10 @@ def repository(debs: Iterable[Deb], suite: str, folder: Path) -> None:
 
 def unpack(debs: Iterable[Deb], into: Path, *, log: Path) -> None:
     """Unpack debs into one folder with merged /usr, as the present user; run no script."""
+    for folder in (into, into / "usr", *(into / "usr" / name for name in MERGED)):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
     for name in MERGED:
-        (into / "usr" / name).mkdir(parents=True, exist_ok=True)
         (into / name).symlink_to(f"usr/{name}")
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda deb: _extract(deb, into, log), debs))

@@ -75,7 +75,7 @@ def build_environment(
     needed = _SMALLEST + _UNPACKED * sum(wheel.size for wheel in environment.packages)
     with work.folder(needed, home.cache / "work") as scratch:
         tree = scratch / "tree"
-        tree.mkdir()
+        work.new_folder(tree)
         sandbox = _sandbox(environment, pythons, tools, store, home, scratch, log)
         _install(environment, sandbox, scratch, log)
         step.advance(30)

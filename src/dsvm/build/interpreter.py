@@ -54,7 +54,7 @@ def lay_out(
     """Unpack the packages as `tree` and make its Python find its own libraries."""
     debs.unpack(packages, tree, log=log)
     own = tree / _OWN_LIBRARIES
-    own.mkdir()
+    work.new_folder(own)
     for library in _libraries(packages, tree, log):
         (own / library.name).symlink_to(f"../{library.parent.name}/{library.name}")
     program = tree / "usr/bin" / f"python{version}"

@@ -65,6 +65,12 @@ def held(place: Path) -> Iterator[Path]:
         os.close(lock)
 
 
+def new_folder(path: Path) -> None:
+    """A folder of a layer: mode 0755 whatever the umask."""
+    path.mkdir()
+    path.chmod(0o755)
+
+
 def sweep(place: Path) -> None:
     """Remove the folders of builds that were killed."""
     for left in place.glob(f"{PREFIX}*"):
