@@ -25,6 +25,7 @@ from dsvm.lock.model import Lock
 from dsvm.store import Store
 
 CHECKOUT = Path(__file__).parents[2]
+CLOCK = Path("/run/dsvm-test-clock.so")
 _DEFINITION = """\
 name = "small"
 base = "{base}"
@@ -121,15 +122,21 @@ def wrong_clock(folder: Path) -> tuple[Path, Path]:
 
     libfaketime is preloaded inside as well. It lies in /run, whose time is fixed in any case.
     """
-    library = Path("/run/dsvm-test-clock.so")
-    shutil.copyfile(_libfaketime(folder), library)
+    shutil.copyfile(_libfaketime(folder), CLOCK)
     seen, programs = folder / "seen", folder / "programs"
     programs.mkdir()
     for name, text in (("mmdebstrap", _MMDEBSTRAP), ("bwrap", _BWRAP)):
         real = shutil.which(name)
-        (programs / name).write_text(text.format(real=real, library=library, seen=seen))
+        (programs / name).write_text(text.format(real=real, library=CLOCK, seen=seen))
         (programs / name).chmod(0o755)
     return programs, seen
+
+
+def right_clock() -> None:
+    """Remove what `wrong_clock` and libfaketime leave outside of its folder."""
+    left = [*Path("/dev/shm").glob("faketime_shm_*"), *Path("/dev/shm").glob("sem.faketime_sem_*")]
+    for file in (CLOCK, *left):
+        file.unlink(missing_ok=True)
 
 
 def _libfaketime(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from tests.system.build_support import (
     copy_downloads,
     digests,
     locked,
+    right_clock,
     small,
     wrong_clock,
 )
@@ -45,6 +46,7 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="another place ") as made:
         Path(made).chmod(0o755)
         yield Path(made)
+    right_clock()
 
 
 @pytest.fixture
