@@ -14,7 +14,7 @@ from dsvm.lock.model import Lock, OsPackage
 from dsvm.machines.create import with_apps
 from dsvm.machines.disk import grow_disk
 from dsvm.machines.inside import apply_seed, change_packages
-from dsvm.machines.lifecycle import start_held, stop_held
+from dsvm.machines.lifecycle import BOOT_S, start_held, stop_held
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import DISK, attached, engine_machine, engine_of
@@ -57,6 +57,7 @@ def apply_change(
     if running(machine):
         engine_of(machine).attach(engine_machine(machine), attached(machine))
         with progress.step(f"changing {machine.name}"):
+            machine.ssh.wait_ready(BOOT_S)  # an `up` may have been killed while it booted
             apply_seed(machine)
     else:
         machine = start_held(machines, machine, progress=progress)

@@ -41,6 +41,8 @@ def start_held(machines: Machines, machine: Machine, *, progress: Progress) -> M
             engine.start(engine_machine(machine))
             step.say("waiting for SSH")
             _reach(machine)
+    else:
+        machine.ssh.wait_ready(BOOT_S)  # who started it may have been killed while it booted
     state = guest_state(machine)
     return machines.save(machine.record.model_copy(update={"accelerator": state["accelerator"]}))
 
