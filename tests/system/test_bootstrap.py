@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -40,7 +41,11 @@ class Bare:
     checkout: Path
 
     def __call__(self, *words: str, uid: int = 0) -> subprocess.CompletedProcess[str]:
-        inside = [f"--userspec={uid}:{uid}", str(self.tree), "/checkout/dsvm", *words]
+        """`./dsvm` with these words."""
+        return self.run("/checkout/dsvm", *words, uid=uid)
+
+    def run(self, *argv: str, uid: int = 0) -> subprocess.CompletedProcess[str]:
+        inside = [f"--userspec={uid}:{uid}", str(self.tree), *argv]
         enter = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", ENTER, "sh"]
         handed = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
         return subprocess.run(
@@ -105,6 +110,33 @@ def test_a_bare_host_is_set_up_by_the_first_call(bare: Bare) -> None:
         "dsvm: setting up /checkout/.venv (once; the pinned packages of requirements.txt)",
     ]
     assert (second.returncode, second.stdout, second.stderr) == (0, "0.1.0\n", "")
+
+
+PREPARE = """
+import sys
+from dsvm.console import Plain
+from dsvm.home import Home
+from dsvm.host.prepare import prepare
+prepare("auto", Home.default(), Plain(sys.stderr), agree=lambda question: True)
+"""
+
+
+def test_a_bare_host_gets_the_engines_packages_and_doctor_lists_them(bare: Bare) -> None:
+    python = "/checkout/.venv/bin/python"
+    bare("--version")
+
+    refused = bare.run(python, "-c", PREPARE, uid=65534)
+    done = bare.run(python, "-c", PREPARE)
+    again = bare.run(python, "-c", PREPARE)
+
+    assert "apt-get install -y --no-install-recommends " in refused.stderr
+    assert "hint: sudo apt-get install" not in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "needs mmdebstrap (mmdebstrap): makes the machine's operating system tree" in done.stderr
+    assert (again.returncode, again.stderr) == (0, "")
+    found = json.loads(bare("doctor", "--json").stdout)
+    listed = {line["name"] for line in found if line["group"] == "packages" and line["ok"]}
+    assert {"mmdebstrap", "bubblewrap", "systemd-container"} <= listed
 
 
 @pytest.fixture(scope="module")
