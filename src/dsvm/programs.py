@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from dsvm.errors import DsvmError
 
@@ -48,7 +48,9 @@ def run(
     `timeout_s` seconds, or (with `check`) ends with another status than 0.
     """
     words = [str(word) for word in argv]
-    feed = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+    feed: dict[str, Any] = (
+        {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+    )
     try:
         done = subprocess.run(
             words,
@@ -56,7 +58,7 @@ def run(
             cwd=cwd,
             env={**os.environ, **env} if env else None,
             timeout=timeout_s,
-            **feed,  # type: ignore[call-overload]
+            **feed,
         )
     except FileNotFoundError as missing:
         raise ProgramFailed(words, f"could not start: {missing.strerror}", log=log) from None
