@@ -16,6 +16,7 @@ from functools import partial
 from dsvm.errors import DsvmError
 from dsvm.guest.distributions import normalised
 from dsvm.lock.model import Lock, OsPackage
+from dsvm.machines.machine import Machine
 from dsvm.machines.parts import applied
 from dsvm.store import Store, binary_size
 from dsvm.verify.model import MACHINE, CheckResult
@@ -244,11 +245,15 @@ def judge_ports(sockets: Iterable[Mapping[str, object]], declared: set[int]) -> 
 
 
 def _layers(setting: Setting) -> Found:
+    return check_layers(setting.machine)
+
+
+def check_layers(machine: Machine) -> Found:
     """The layer files in the store still have the digest they were built with."""
-    store = Store(setting.machine.home.store)
+    store = Store(machine.home.store)
     found = Found()
     bytes_read = 0
-    for layer in setting.machine.record.layers:
+    for layer in machine.record.layers:
         try:
             store.verify(layer.digest)
             bytes_read += layer.bytes
@@ -256,7 +261,7 @@ def _layers(setting: Setting) -> Found:
             told = f"{damaged.what}: {damaged.cause}" if damaged.cause else damaged.what
             found.faults.append(f"layer {layer.name}: {told}")
     found.measured = {
-        "layers": len(setting.machine.record.layers),
+        "layers": len(machine.record.layers),
         "hashed": binary_size(bytes_read),
     }
     return found
