@@ -133,11 +133,14 @@ class Machine:
         with selectors.DefaultSelector() as events, Listener(self._places.control) as listener:
             events.register(self._signals, selectors.EVENT_READ)
             events.register(listener, selectors.EVENT_READ)
+            events.register(self._notices, selectors.EVENT_READ)
             while True:
                 ready = events.select(self._patience())
                 for key, _ in ready:
                     if key.fileobj is listener:
                         listener.answer_one(self._do)
+                    elif key.fileobj is self._notices:
+                        self._hear_notices()
                     elif signal.SIGTERM in os.read(self._signals, 64):
                         self._power_off(PUT_AWAY_TIMEOUT_S)
                 ended = self._reap()
@@ -234,6 +237,13 @@ class Machine:
             cause=said or f"systemd-nspawn said nothing in {BOOT_TIMEOUT_S:.0f} s",
             log=self._places.console,
         )
+
+    def _hear_notices(self) -> None:
+        """Take what nspawn tells: its queue holds a few, and a full one stops it, and so init."""
+        self._notices.setblocking(False)
+        with suppress(BlockingIOError):
+            while self._notices.recv(4096):
+                pass
 
     def _do(self, request: Request) -> None:
         if request.stop_in is not None:
