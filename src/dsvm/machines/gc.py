@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +39,12 @@ def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> 
     locks = [machine.record.lock for machine in known]
     locks += [lock for place in places if (lock := _lock_in(place))]
     keep = {digest for machine in known for digest in _run_on(machine)}
+    images = [store.image(key, Image) for key in _left(store, "images", keep)]
+    layers = [store.layer(key, Layer) for key in _left(store, "layers", keep)]
+    disks = {image.digest for image in images if image}
     needless = {
-        "layers": _bytes(store, [store.layer(key, Layer) for key in _left(store, "layers", keep)]),
-        "images": _bytes(store, [store.image(key, Image) for key in _left(store, "images", keep)]),
+        "layers": _bytes(store, {layer.digest for layer in layers if layer} - disks - keep),
+        "images": _bytes(store, disks - keep),
     }
     total = store.gc(keep.union(*map(_locked, locks)), dry_run=dry_run)
     downloads = max(0, total - sum(needless.values()))
@@ -77,9 +79,8 @@ def _left(store: Store, kind: str, keep: set[str]) -> list[str]:
     return [key for key in store.records(kind) if key not in keep]
 
 
-def _bytes(store: Store, records: Sequence[Layer | Image | None]) -> int:
+def _bytes(store: Store, digests: set[str]) -> int:
     """Bytes of disk, for a raw disk is full of holes."""
-    digests = {record.digest for record in records if record}
     return sum(store.get(digest).stat().st_blocks * 512 for digest in digests)
 
 
