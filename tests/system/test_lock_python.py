@@ -96,6 +96,13 @@ def test_old_versions_stay_where_they_fit(lab: Lab) -> None:
     assert versions(lab.lock(plan("lab", "numbers"))) == {"numbers": "1.6"}
 
 
+def test_a_persons_own_constraints_hold(lab: Lab) -> None:
+    for version in ("1.5", "1.6"):
+        lab.offer("pypi", "numbers", version)
+    held = plan("lab", "numbers", constraints=("numbers<1.6", "never-asked-for==3"))
+    assert versions(lab.lock(held)) == {"numbers": "1.5"}
+
+
 def test_old_versions_stay_where_another_index_has_no_fitting_wheel_of_them(lab: Lab) -> None:
     for version in ("1.4", "1.5"):
         lab.offer("pypi", "numbers", version, tag="cp313-cp313-manylinux_2_28_x86_64")

@@ -147,6 +147,7 @@ class Resolver:
             find_links=source is HOST,
             only=dict.fromkeys(source.packages, places) if places else {},
             flat=flat,
+            limits=plan.constraints,
             log=self.home.logs / f"lock-{plan.name}-{variant}.log",
         )
         if old:
@@ -164,12 +165,17 @@ class Resolver:
         find_links: bool,
         only: Mapping[str, Sequence[str]] | None = None,
         flat: bool = False,
+        limits: Sequence[str] = (),
         constraints: Sequence[PythonPackage] = (),
         preferences: Sequence[PythonPackage] = (),
         more: Sequence[str] = (),
         log: Path | None = None,
     ) -> list[Wheel]:
-        """Run `uv pip compile`. `only` are packages that must come from these addresses."""
+        """Run `uv pip compile`.
+
+        `only` are packages that must come from these addresses, `limits` a person's own
+        constraints (`-c`), `constraints` old pins that must stay, `preferences` those that may.
+        """
         self.home.cache.mkdir(parents=True, exist_ok=True)
         python = "{}.{}".format(*target.python)
         # uv reads settings of the folder it runs in and above: it shall find none of ours.
@@ -180,7 +186,8 @@ class Resolver:
             if preferences:
                 pylock.write_text(_pylock(preferences), "utf-8")
             pins = Path(folder) / "constraints.txt"
-            pins.write_text("".join(f"{pin.name}=={pin.version}\n" for pin in constraints))
+            kept = [f"{pin.name}=={pin.version}" for pin in constraints]
+            pins.write_text("".join(f"{line}\n" for line in [*limits, *kept]), "utf-8")
             run(
                 [
                     *(uv.find_uv_bin(), "pip", "compile", project.name),

@@ -28,6 +28,7 @@ def request_digest(composition: Composition) -> str:
                 "name": plan.name,
                 "python": plan.python or base.python,
                 "requirements": {v: plan.requirements.get(v) for v in composition.variants},
+                "constraints": plan.constraints,
                 "sources": [source.model_dump() for source in plan.sources],
             }
             for plan in composition.environments

@@ -23,6 +23,7 @@ PLAN = plan("lab", "numpy", "scipy")
         {"packages": ("jq",)},
         {"environments": (plan("lab", "numpy"),)},
         {"environments": (plan("lab", "numpy>2"),)},
+        {"environments": (plan("lab", "numpy", "scipy", constraints=("numpy<2",)),)},
         {"environments": (plan("lab", "numpy", python="3.11"),)},
         {"environments": (plan("lab", "numpy", sources=(source("x", index="https://x"),)),)},
     ],
