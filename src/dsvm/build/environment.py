@@ -8,6 +8,7 @@ machine's login, so that `pip install` works in the writable overlay above it.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -138,6 +139,9 @@ def _install(environment: LockedEnvironment, sandbox: Sandbox, scratch: Path, lo
         pip = ["/build/uv", "pip", "install", "--python", f"{target}/bin/python", *options]
         sandbox.run([*pip, "--requirement", "/build/scratch/requirements.txt"], log=log)
     work.remove(scratch / "cache")
+    # The machine registers its environments as kernels itself; ipykernel's own `python3` would
+    # stand beside them, another name for the same, or for one that is no kernel.
+    shutil.rmtree(scratch / "tree" / "share/jupyter/kernels", ignore_errors=True)
     _normalise(scratch / "tree")
 
 
