@@ -27,9 +27,9 @@ work = {
     "fit": '''
 import numpy as np, xgboost
 from sklearn.ensemble import RandomForestClassifier
-x = np.random.default_rng(0).normal(size=(4000, 40))
+x = np.random.default_rng(0).normal(size=(1500, 40))
 y = (x[:, :3].sum(1) > 0).astype(int)
-for _ in range(6): np.linalg.svd(x @ x.T[:, :400])
+for _ in range(2): np.linalg.svd(x @ x.T[:, :200])
 RandomForestClassifier(40, n_jobs=1, random_state=0).fit(x, y)
 xgboost.XGBClassifier(n_estimators=60, nthread=1).fit(x, y)
 ''',
