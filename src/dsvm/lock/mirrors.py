@@ -53,7 +53,7 @@ def _mirror(archive: Archive, base: Base, sources: Mapping[str, str]) -> str:
     named = sources.get(archive.name)
     if named:
         return named.rstrip("/")
-    for mirror in (*_of_host(), *_of_mmdebstrap(base.suite)):
+    for mirror in (*host_mirrors(), *_of_mmdebstrap(base.suite)):
         if urlsplit(mirror).path.rstrip("/").rpartition("/")[2] == archive.like:
             return mirror
     raise DsvmError(
@@ -65,7 +65,7 @@ def _mirror(archive: Archive, base: Base, sources: Mapping[str, str]) -> str:
 
 
 @cache
-def _of_host() -> tuple[str, ...]:
+def host_mirrors() -> tuple[str, ...]:
     """Mirrors in the host's apt configuration, whatever format its files have."""
     try:
         listed = run(["apt-get", "--print-uris", "update"], check=False, timeout_s=60).stdout

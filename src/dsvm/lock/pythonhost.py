@@ -48,7 +48,7 @@ def _host(sources: Mapping[str, str]) -> PythonHost:
     if any(os.environ.get(name) for name in _UV_SAYS) or _uv_file_names_an_index():
         listed = os.environ.get("UV_FIND_LINKS", "")
         return PythonHost(tuple(part for part in listed.split(",") if part))
-    return _of_pip(_pip_settings())
+    return _of_pip(pip_settings())
 
 
 def _of_pip(pip: Mapping[str, str]) -> PythonHost:
@@ -76,7 +76,7 @@ def _words(text: str) -> list[str]:
     return [str(Path(word).expanduser()) if "://" not in word else word for word in text.split()]
 
 
-def _pip_settings() -> dict[str, str]:
+def pip_settings() -> dict[str, str]:
     """pip's settings: files from the weakest to the strongest, then `PIP_*`.
 
     The order and places are those of https://pip.pypa.io/en/stable/topics/configuration/.

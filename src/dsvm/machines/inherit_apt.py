@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dsvm.catalog.model import Archive, Base
-from dsvm.lock.mirrors import _of_host as host_mirrors
-from dsvm.lock.mirrors import apt_auth, without_credentials
+from dsvm.lock.mirrors import apt_auth, host_mirrors, without_credentials
 from dsvm.machines.hostonly import is_host_only
 from dsvm.programs import ProgramFailed, run
 

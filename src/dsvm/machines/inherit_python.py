@@ -16,7 +16,7 @@ import platformdirs
 import tomlkit
 
 from dsvm.guest.credentials import has_credentials
-from dsvm.lock.pythonhost import _pip_settings as pip_settings
+from dsvm.lock.pythonhost import pip_settings
 from dsvm.machines.hostonly import is_host_only
 
 if TYPE_CHECKING:
