@@ -15,10 +15,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the tests' names
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """System tests come last and stay on one worker, whose machines they share."""
+    """System tests come last; those of the shared home on one worker, the others file by file."""
     items.sort(key=lambda item: SYSTEM in item.path.parents)
     for item in items:
         if SYSTEM in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("system"))
+            shared = "home" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("home" if shared else item.path.stem))
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="full counts: run ./test --long"))

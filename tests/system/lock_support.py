@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import tarfile
 import threading
 import zipfile
@@ -128,8 +129,14 @@ class Archive:
             f"Date: {format_datetime(made or datetime.now(UTC), usegmt=True)}\n"
             f"SHA256:\n {hashlib.sha256(data).hexdigest()} {len(data)} {index}\n"
         )
-        signed = ("--output", str(suite / "InRelease"), "--clearsign", str(suite / "Release"))
-        self._gpg("--batch", "--yes", *signed)
+        release = suite / "InRelease"
+        before = release.stat().st_mtime if release.exists() else 0
+        self._gpg(
+            "--batch", "--yes", "--output", str(release), "--clearsign", f"{release.parent}/Release"
+        )
+        # HTTP tells times in whole seconds: published twice in one, it would be "not modified".
+        later = max(release.stat().st_mtime, before + 1)
+        os.utime(release, (later, later))
 
     def _gpg(self, *words: str) -> None:
         run(["gpg", "--homedir", self.keys, "--quiet", *words])
