@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,28 +42,30 @@ def run(
     stdin: bytes | IO[bytes] | None = None,
     timeout_s: float | None = None,
     check: bool = True,
+    outlive: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; return its status and output (stdout and stderr apart).
 
     With `log`, the command line and both streams are appended to that file as well. `env` is added
-    to the caller's environment. Raises `ProgramFailed` when the program is missing, outlasts
-    `timeout_s` seconds, or (with `check`) ends with another status than 0.
+    to the caller's environment. The program is killed when the caller dies, unless it may `outlive`
+    it: what changes the host had better come to its end. Raises `ProgramFailed` when the program is
+    missing, outlasts `timeout_s` seconds, or (with `check`) ends with another status than 0.
     """
     words = [str(word) for word in argv]
+    if shutil.which(words[0], path=(env or os.environ).get("PATH")) is None:
+        raise ProgramFailed(words, "could not start: No such file or directory", log=log)
     feed: dict[str, Any] = (
         {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
     )
     try:
         done = subprocess.run(
-            words,
+            words if outlive else [*_dying_with_us(), *words],
             capture_output=True,
             cwd=cwd,
             env={**os.environ, **env} if env else None,
             timeout=timeout_s,
             **feed,
         )
-    except FileNotFoundError as missing:
-        raise ProgramFailed(words, f"could not start: {missing.strerror}", log=log) from None
     except subprocess.TimeoutExpired as late:
         output = ((late.stdout or b"") + (late.stderr or b"")).decode(errors="replace")
         _keep(log, words, output, "timed out")
@@ -76,6 +80,14 @@ def run(
             words, f"failed with status {done.returncode}", output=stderr or stdout, log=log
         )
     return subprocess.CompletedProcess(words, done.returncode, stdout, stderr)
+
+
+@cache
+def _dying_with_us() -> tuple[str, ...]:
+    """prctl(2), PR_SET_PDEATHSIG, set by a program: Python code may not run between fork and exec
+    of a process with threads. It belongs to the thread that starts the program, which waits."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
 
 
 def _keep(log: Path | None, words: Sequence[str], output: str, end: str) -> None:

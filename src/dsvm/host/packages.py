@@ -129,25 +129,25 @@ def _install(packages: Sequence[str], home: Home, progress: Progress) -> None:
     with progress.step("host packages", len(packages), "items") as step:
         if _interrupted():
             step.say("finishing an interrupted dpkg")
-            run(["dpkg", "--configure", "-a"], log=log, env=env)
+            run(["dpkg", "--configure", "-a"], log=log, env=env, outlive=True)
         fresh = _lists_are_stale(packages)
         if fresh:
             _update(apt, log, env)
         step.say(f"installing {' '.join(packages)}")
         try:
-            run(install, log=log, env=env)
+            run(install, log=log, env=env, outlive=True)
         except ProgramFailed:
             if fresh:
                 raise
             # The lists were recent, but a mirror has moved on since: once more with new ones.
             _update(apt, log, env)
-            run(install, log=log, env=env)
+            run(install, log=log, env=env, outlive=True)
         step.advance(len(packages))
 
 
 def _update(apt: Sequence[str | Path], log: Path, env: Mapping[str, str]) -> None:
     # Status not asked: one unreachable source of several need not hide the packages.
-    run([*apt, "update"], log=log, env=env, check=False)
+    run([*apt, "update"], log=log, env=env, check=False, outlive=True)
 
 
 def _lists_are_stale(packages: Sequence[str]) -> bool:
