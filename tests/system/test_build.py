@@ -16,10 +16,10 @@ from dsvm.build.build import build
 from dsvm.build.disk import ESP_OFFSET, ROOT_OFFSET
 from dsvm.build.model import Image, Layer
 from dsvm.build.tools_tree import ToolsTree
-from dsvm.build.work import sweep
 from dsvm.home import Home
 from dsvm.lock import write_lock
 from dsvm.lock.model import Lock
+from dsvm.scratch import sweep
 from dsvm.store import Store
 from tests.system.build_support import CHECKOUT, copy_downloads, locked, small
 

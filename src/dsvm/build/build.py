@@ -22,7 +22,7 @@ from threading import Semaphore
 
 from filelock import FileLock
 
-from dsvm.build import disk, fetching, guest_tree, keys
+from dsvm.build import disk, fetching, guest_tree, keys, work
 from dsvm.build.model import Image, Layer
 from dsvm.build.parts import Part, Workshop, pythons_of
 from dsvm.catalog import load_catalog
@@ -87,6 +87,7 @@ class _Build:
         return self._run(with_disk=False)
 
     def _run(self, *, with_disk: bool) -> tuple[Layer, ...]:
+        work.sweep(self.home, self.store)
         with self.store.using(), ThreadPoolExecutor(32, "build") as pool:
             fetched: list[Future[None]] = []
             workshop = self._workshop(pool, fetched)
@@ -167,6 +168,10 @@ class _Build:
     def _cached(self, part: Part) -> Layer | None:
         """The finished layer. Its name may be another one's that is made of the same parts."""
         layer = self.store.layer(part.key, Layer)
+        if layer and not self.store.sound(layer.digest, layer.bytes):
+            self.progress.note(f"layer {part.name} is damaged: it is built again")
+            self.store.discard(layer.digest)
+            return None
         return layer and part.layer(layer.digest, layer.bytes, 0.0).model_copy(
             update={"cached": True}
         )

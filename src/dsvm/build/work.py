@@ -1,29 +1,27 @@
 """Scratch folders of a build: in memory where it fits with a margin, else on a disk.
 
 A tree of 60,000 small files is written about four times faster to memory, and needs no syncing.
-A folder is flocked for as long as its build lives; what a killed build left is removed by the
-next one.
+What a killed build left is removed by the next one (`dsvm.scratch`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from dsvm import scratch
 from dsvm.errors import DsvmError
-from dsvm.programs import run
-from dsvm.store import binary_size
+from dsvm.home import Home
+from dsvm.scratch import MEMORY, remove, sweep_all
+from dsvm.store import Store, binary_size
 
-MEMORY = Path("/dev/shm")
-PREFIX = "dsvm-build-"
 MARGIN = 2 * 1024**3
 
+__all__ = ["MARGIN", "MEMORY", "folder", "memory_free", "new_folder", "remove", "sweep"]
 
 _reserved: list[int] = []
 _reserving = Lock()
@@ -40,29 +38,11 @@ def folder(needed: int, disk: Path) -> Iterator[Path]:
         place = _place(needed + sum(_reserved), disk)
         _reserved.append(needed)
     try:
-        sweep(place)
-        with held(place) as work:
+        with scratch.folder("build", place) as work:
+            work.chmod(0o755)  # an ordinary user's build runs with user ids of its own
             yield work
     finally:
         _reserved.remove(needed)
-
-
-@contextmanager
-def held(place: Path) -> Iterator[Path]:
-    """A new folder below `place`, flocked from before it has its name until it is gone.
-
-    Readable by all, because an ordinary user's build runs with user ids of its own.
-    """
-    new = Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}", dir=place))
-    lock = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    work = new.rename(place / new.name.removeprefix("new-"))
-    try:
-        work.chmod(0o755)
-        yield work
-    finally:
-        remove(work)
-        os.close(lock)
 
 
 def new_folder(path: Path) -> None:
@@ -71,34 +51,13 @@ def new_folder(path: Path) -> None:
     path.chmod(0o755)
 
 
-def sweep(place: Path) -> None:
-    """Remove the folders of builds that were killed."""
-    for left in place.glob(f"{PREFIX}*"):
-        if left.stat().st_uid != os.getuid():
-            continue
-        try:
-            lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            remove(left)
-        finally:
-            os.close(lock)
-
-
-def remove(tree: Path) -> None:
-    """Remove a tree, also what user ids of a namespace own and what nobody may write."""
-    shutil.rmtree(tree, ignore_errors=True)
-    if tree.exists() and os.getuid() != 0:
-        owned = ["unshare", "--map-root-user", "--map-auto", "--mount"]
-        run([*owned, "rm", "-rf", "--one-file-system", tree], check=False)
-    if tree.exists():
-        run(["chmod", "-R", "u+rwX", tree], check=False)
-        shutil.rmtree(tree, ignore_errors=True)
+def sweep(home: Home, store: Store) -> None:
+    """Remove what killed builds left. Half unpacked trees have no holder: they go while no build
+    runs on the store."""
+    sweep_all(home)
+    with store.idle() as idle:
+        for half in (home.cache / "trees").glob("partial-*/") if idle else ():
+            remove(half)
 
 
 def _place(needed: int, disk: Path) -> Path:

@@ -7,11 +7,11 @@ certificates, mirrors and indexes are theirs to know.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dsvm import scratch
 from dsvm.host.finding import Finding
 from dsvm.host.index import ask_index
 from dsvm.lock.mirrors import without_credentials
@@ -57,8 +57,8 @@ def _mirror(uri: str, release: str) -> Finding:
     remedy = "see apt's sources (apt-get update says more); [sources] in dsvm.toml names another"
 
     def ask() -> str:
-        with tempfile.TemporaryDirectory(prefix="dsvm-apt-") as folder:
-            target = Path(folder) / "InRelease"
+        with scratch.folder("apt") as folder:
+            target = folder / "InRelease"
             address = f"{uri}dists/{release}/InRelease"
             return _done([APT_HELPER, "download-file", address, target], f"{release} answers")
 

@@ -14,14 +14,15 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import uv
 from filelock import FileLock
 
+from dsvm import scratch
 from dsvm.catalog.model import Tool
 from dsvm.errors import DsvmError
 from dsvm.home import Home
@@ -68,7 +69,7 @@ def lock_npm(
 def fetch_npm(locked: LockedNpm, sources: Mapping[str, str], home: Home) -> None:
     """Put the tarballs that are not in the store there. Raises `DsvmError`."""
     store = Store(home.store)
-    missing = [p for p in locked.packages if not store.has(p.sha256, p.size)]
+    missing = [p for p in locked.packages if not store.sound(p.sha256, p.size)]
     if missing:
         with _Npm(sources, home, locked.tool) as npm:
             npm.fetch((p.name, p.version, p.integrity) for p in missing)
@@ -81,8 +82,8 @@ class _Npm:
         self._home = home
         self._tool = tool
         self._log = home.logs / f"npm-{tool}.log"
-        self._scratch = tempfile.TemporaryDirectory(prefix="dsvm-npm-")
-        self._folder = Path(self._scratch.name)
+        self._scratch = ExitStack()
+        self._folder = self._scratch.enter_context(scratch.folder("npm"))
         self._env = {
             "npm_config_cache": str(home.cache / "npm"),
             "npm_config_audit": "false",
@@ -99,7 +100,7 @@ class _Npm:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def resolve(self, packages: Mapping[str, str], old: str | None) -> dict[str, Any]:
         """npm's lock of these packages, without addresses."""

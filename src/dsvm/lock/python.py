@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import uv
 
+from dsvm import scratch
 from dsvm.catalog.compose import EnvironmentPlan
 from dsvm.catalog.model import PythonSource
 from dsvm.definition.model import Variant
@@ -179,13 +179,13 @@ class Resolver:
         self.home.cache.mkdir(parents=True, exist_ok=True)
         python = "{}.{}".format(*target.python)
         # uv reads settings of the folder it runs in and above: it shall find none of ours.
-        with tempfile.TemporaryDirectory(prefix="dsvm-lock-") as folder:
-            project = Path(folder) / "pyproject.toml"
+        with scratch.folder("lock") as folder:
+            project = folder / "pyproject.toml"
             project.write_text(_project(requirements, python, only or {}, flat), "utf-8")
-            pylock = Path(folder) / "pylock.toml"
+            pylock = folder / "pylock.toml"
             if preferences:
                 pylock.write_text(_pylock(preferences), "utf-8")
-            pins = Path(folder) / "constraints.txt"
+            pins = folder / "constraints.txt"
             kept = [f"{pin.name}=={pin.version}" for pin in constraints]
             pins.write_text("".join(f"{line}\n" for line in [*limits, *kept]), "utf-8")
             run(
@@ -199,7 +199,7 @@ class Resolver:
                     *("--quiet", "--system-certs", *more),
                     *(["--refresh"] if self.refresh else []),
                 ],
-                cwd=Path(folder),
+                cwd=folder,
                 env=self.host.uv_env(find_links=find_links),
                 log=log,
                 timeout_s=600,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsvm.build.model import Image, Layer
+from dsvm.build.work import sweep
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock import read_lock
@@ -34,6 +35,8 @@ def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> 
     locks in `folders` name, so that a build from them needs no network. Raises `StoreBusy`.
     """
     machines, store = Machines(home), Store(home.store)
+    if not dry_run:
+        sweep(home, store)
     known = machines.all()
     places = dict.fromkeys([*(Path(machine.record.folder) for machine in known), *folders])
     locks = [machine.record.lock for machine in known]
@@ -64,6 +67,7 @@ def _locked(lock: Lock) -> set[str]:
     trees = (lock.os, lock.tools_tree, *lock.interpreters.values())
     found = {package.sha256 for tree in trees for package in tree.packages}
     found |= {wheel.sha256 for one in lock.environments for wheel in one.packages}
+    found |= {package.sha256 for one in lock.npm for package in one.packages}
     return found | {artifact.sha256 for artifact in lock.artifacts}
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 
+from dsvm import scratch
 from dsvm.engines import storage
 from dsvm.errors import DsvmError
 from dsvm.programs import run
@@ -21,8 +21,7 @@ E2FSCK_FIXED = 1
 
 
 def main(disk: Path) -> int:
-    with tempfile.TemporaryDirectory(prefix="dsvm-grow-") as name:
-        folder = Path(name)
+    with scratch.folder("grow") as folder:
         with storage.exported(disk, folder / "disk", folder / "log") as raw:
             window = _grow_partition(raw)
         # On its own, not as `disk?offset=`: resize2fs cuts a file off where its system ends.

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dsvm import scratch
 from dsvm.errors import DsvmError
 from dsvm.machines.ssh import RemoteFailed, Ssh
 from dsvm.programs import ProgramFailed
@@ -66,21 +67,21 @@ def put(ssh: Ssh, source: Path, target: str, *, exact: bool = False, sudo: bool 
     root = ["sudo", "-n"] if sudo else []
     remote = [*root, "sh", "-c", script, "sh", target, place.name]
     if place.is_symlink():
-        with tempfile.TemporaryDirectory() as scratch:
-            copied = Path(scratch) / place.name
+        with scratch.folder("cp") as folder:
+            copied = folder / place.name
             (shutil.copytree if place.is_dir() else shutil.copy2)(place, copied)
-            _send(ssh, ["-C", scratch, "--", place.name], remote)
+            _send(ssh, ["-C", str(folder), "--", place.name], remote)
     else:
         _send(ssh, ["-C", str(place.parent), "--", place.name], remote)
 
 
 def put_files(ssh: Ssh, files: Iterable[tuple[Path, str]], target: str) -> None:
     """Copy files of the host into the folder `target` (made if missing), each under its name."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch.folder("cp") as folder:
         for path, name in files:
-            (Path(scratch) / name).symlink_to(path.absolute())
+            (folder / name).symlink_to(path.absolute())
         script = 'mkdir -p -- "$1" && exec tar -x --no-same-owner -f - -C "$1"'
-        _send(ssh, ["-h", "-C", scratch, "--", "."], ["sh", "-c", script, "sh", target])
+        _send(ssh, ["-h", "-C", str(folder), "--", "."], ["sh", "-c", script, "sh", target])
 
 
 def get(ssh: Ssh, source: str, target: Path) -> None:
@@ -93,9 +94,9 @@ def get(ssh: Ssh, source: str, target: Path) -> None:
     if not into.is_dir():
         raise DsvmError(f"there is no folder `{into}` on the host")
     try:
-        with tempfile.TemporaryDirectory(dir=into, prefix=".dsvm-cp.") as scratch:
-            _receive(ssh, source, Path(scratch))
-            for found in Path(scratch).iterdir():
+        with scratch.folder("cp", into) as folder:
+            _receive(ssh, source, folder)
+            for found in folder.iterdir():
                 _lay(found, target / found.name if target.is_dir() else target)
     except OSError as refused:
         raise DsvmError(f"`{target}` cannot be written", cause=str(refused)) from None

@@ -7,6 +7,7 @@ The disk layout, below `$DSVM_HOME/store`:
     partial/XXXX.partial    a file being written; flocked by its writer for as long as it lives
     layers/<key>.json       record of a built layer, by the digest of all it depends on
     images/<id>.json        record of an image
+    sound/abcdef...         when a blob's content was last seen to be what its name says
 
 The rules:
 
@@ -15,8 +16,8 @@ The rules:
 - A process that is killed leaves only `*.partial`. The kernel drops its flock, so `gc` can tell a
   dead partial file from a live one.
 - A record is written after the blobs it names have reached the disk (fsync). Other blobs are not
-  synced, which would cost more than fetching them: after a power cut a download may be short,
-  which `has(digest, size)` sees.
+  synced, which would cost more than fetching them: after a power cut a download may be short or
+  empty, which `sound` sees. A blob that is not sound is replaced by the next put of it.
 - Work that puts blobs now and names them in a record later holds `using()`; `gc` refuses meanwhile.
 - A record names its blobs by its fields called `digest`, at any depth.
 """

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dsvm.store.faults import DamagedBlob
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -19,6 +20,13 @@ def file_digest(path: Path) -> str:
     """The sha256 (hex) of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(path: Path) -> str:
+    """What changes with a file's content, and with the host's boot (random(4): boot_id)."""
+    state = path.stat()
+    boot = _BOOT.read_text("ascii").strip() if _BOOT.exists() else ""
+    return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {boot}"
 
 
 def expected(digest: str, expect: str | None, what: str) -> None:

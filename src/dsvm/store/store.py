@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +24,7 @@ from dsvm.store.files import (
     digests_in,
     expected,
     file_digest,
+    fingerprint,
     read_json,
     remove,
     remove_abandoned,
@@ -77,7 +78,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in ("blobs", "partial", "layers", "images"):
+        for name in ("blobs", "partial", "layers", "images", "sound"):
             try:
                 (root / name).mkdir(parents=True, exist_ok=True)
             except OSError as fault:
@@ -154,6 +155,23 @@ class Store:
             expected(writer.digest, expect, "what was written")
             self._publish(path, writer.digest)
 
+    def sound(self, digest: str, size: int | None = None) -> bool:
+        """Is the blob here, and its content what its digest says?
+
+        It is hashed where its file has changed since the last time, and once after each boot of
+        the host: what a disk loses, no time of a file tells.
+        """
+        if not self.has(digest, size):
+            return False
+        path, note = self.path(digest), self.root / "sound" / digest
+        state = fingerprint(path)
+        if note.is_file() and note.read_text("utf-8") == state:
+            return True
+        if file_digest(path) != digest:
+            return False
+        self._note_sound(digest, state)
+        return True
+
     def verify(self, digest: str) -> None:
         """Hash the blob anew. Raises `MissingBlob`, or `DamagedBlob` with its name."""
         path = self.get(digest)
@@ -220,21 +238,30 @@ class Store:
             fcntl.flock(lock, fcntl.LOCK_SH)
             yield
 
+    @contextmanager
+    def idle(self) -> Iterator[bool]:
+        """Whether nobody holds `using()`; if so nobody will until the block ends."""
+        with (self.root / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
     def gc(self, keep: Iterable[str], *, dry_run: bool = False) -> int:
         """Remove all but `keep`; return how many bytes that frees (or would, with `dry_run`).
 
         `keep` holds digests of blobs, keys of layers and ids of images; the blobs that a kept
         record names are kept too. Raises `StoreBusy` while another process holds `using()`.
         """
-        with (self.root / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with self.idle() as idle:
+            if not idle:
                 raise StoreBusy(
                     "the store is in use",
                     cause="another dsvm is building or fetching",
                     remedy="run `dsvm gc` when it has ended",
-                ) from None
+                )
             freed = sum(remove(path, dry_run) for path in self._garbage(set(keep)))
             partials = list(self.root.glob("partial/*.partial"))
             return freed + sum(remove_abandoned(path, dry_run) for path in partials)
@@ -247,7 +274,9 @@ class Store:
                     keep |= digests_in(read_json(record))
                 else:
                     garbage.append(record)
-        return garbage + [path for path in self.root.glob("blobs/*/*") if path.name not in keep]
+        for kind in ("blobs/*/*", "sound/*"):
+            garbage += [path for path in self.root.glob(kind) if path.name not in keep]
+        return garbage
 
     # -- the file system -----------------------------------------------------------------------
 
@@ -278,7 +307,7 @@ class Store:
     def _publish(self, path: Path, digest: str) -> None:
         target = self.path(digest)
         with self.using():
-            if self.has(digest, path.stat().st_size):
+            if self.sound(digest, path.stat().st_size):
                 path.unlink()
                 return
             try:
@@ -287,6 +316,13 @@ class Store:
                 path.replace(target)
             except OSError as fault:
                 raise self._fault(fault, path.stat().st_size) from fault
+            self._note_sound(digest, fingerprint(target))
+
+    def _note_sound(self, digest: str, state: str) -> None:
+        """Only to save time: without room, or where others write, the file is hashed again."""
+        with suppress(OSError, DsvmError), self._partial() as (path, file):
+            write_all(file, state.encode())
+            path.replace(self.root / "sound" / digest)
 
     def _fault(self, fault: OSError, needed: int) -> DsvmError:
         if fault.errno in _FULL:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from dsvm.catalog.model import Tool
 from dsvm.errors import DsvmError
 from dsvm.machines.ssh import Ssh
 from dsvm.machines.transfer import put
+from dsvm.scratch import folder
 
 PLACE = "/var/tmp/dsvm-verify"
 INSIDE = Path(__file__).parent / "inside"
@@ -64,9 +64,9 @@ def scratch(ssh: Ssh, tools: Sequence[Tool]) -> Iterator[Scratch]:
     if not made.startswith(f"{PLACE}."):
         raise DsvmError("verify could not make its folder inside the machine", cause=made)
     try:
-        with tempfile.TemporaryDirectory() as packed:
-            _pack(tools, Path(packed))
-            put(ssh, Path(packed), made, exact=True)
+        with folder("verify") as packed:
+            _pack(tools, packed)
+            put(ssh, packed, made, exact=True)
         yield Scratch(ssh, made)
     finally:
         with contextlib.suppress(DsvmError):

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from dsvm import scratch
 from dsvm.build import work
 from dsvm.errors import DsvmError
 
 
 def test_the_folder_is_readable_by_all_and_gone_in_the_end(tmp_path: Path) -> None:
-    with work.folder(0, tmp_path) as scratch:
-        assert scratch.stat().st_mode & 0o777 == 0o755
-        (scratch / "locked").mkdir(mode=0o500)
-    assert not scratch.exists()
+    with work.folder(0, tmp_path) as place:
+        assert place.stat().st_mode & 0o777 == 0o755
+        (place / "locked").mkdir(mode=0o500)
+    assert not place.exists()
 
 
 def test_what_does_not_fit_memory_goes_to_the_disk(tmp_path: Path) -> None:
-    with work.folder(work.memory_free() - work.MARGIN // 2, tmp_path) as scratch:
-        assert scratch.parent == tmp_path
+    with work.folder(work.memory_free() - work.MARGIN // 2, tmp_path) as place:
+        assert place.parent == tmp_path
 
 
 def test_what_fits_nowhere_is_refused_with_both_numbers(tmp_path: Path) -> None:
@@ -46,7 +47,7 @@ def test_what_a_killed_build_left_is_swept_and_a_living_one_is_not(tmp_path: Pat
     [left] = tmp_path.iterdir()
     assert (left / "half").exists()
 
-    with work.held(tmp_path) as living:
-        work.sweep(tmp_path)
+    with scratch.folder("build", tmp_path) as living:
+        scratch.sweep(tmp_path)
         assert living.exists()
     assert not left.exists()

@@ -147,6 +147,20 @@ def test_a_short_blob_is_replaced_by_the_next_put(store: Store) -> None:
     assert path.read_bytes() == b"content"
 
 
+def test_a_flipped_bit_of_the_same_length_is_seen_and_replaced(store: Store) -> None:
+    digest = store.put(b"good content")
+    path = store.get(digest)
+    assert store.sound(digest)
+    path.chmod(0o644)
+    path.write_bytes(b"evil content")
+    os.utime(path, (1, 1))
+
+    assert not store.sound(digest)
+    assert store.put(b"good content") == digest
+    assert store.sound(digest)
+    assert store.get(digest).read_bytes() == b"good content"
+
+
 def test_a_missing_blob_is_named(store: Store) -> None:
     with pytest.raises(MissingBlob, match="aaaaaaaaaaaaaaaa"):
         store.get("a" * 64)

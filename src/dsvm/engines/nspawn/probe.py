@@ -12,12 +12,12 @@ import os
 import platform
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
 import dsvm
+from dsvm import scratch
 from dsvm.engines.base import AttachedLayer, EngineMachine, Size, Unusable, Usable
 from dsvm.errors import DsvmError
 from dsvm.home import Home
@@ -120,8 +120,7 @@ def _lacking() -> Unusable | None:
 
 def _try(home: Home, boot: Boot) -> Usable | Unusable:
     home.cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="probe-", dir=home.cache) as name:
-        folder = Path(name)
+    with scratch.folder("probe", home.cache) as folder:
         try:
             image = _image(folder)
         except (DsvmError, OSError) as failed:
