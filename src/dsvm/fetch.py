@@ -98,7 +98,7 @@ def download(
     Raises `FetchFailed` with all that could not be had, after all others were; `StoreFull` at
     once.
     """
-    missing = {want.sha256: want for want in wants if not store.has(want.sha256, want.size)}
+    missing = {want.sha256: want for want in wants if not store.sound(want.sha256, want.size)}
     if not missing:
         return
     total = sum(want.size or 0 for want in missing.values())

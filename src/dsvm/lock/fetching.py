@@ -98,12 +98,12 @@ class _Fetching:
         """Fetch what is missing; wheels that are no longer where they were are looked for."""
         failures: list[Failure] = []
         wheels = {p.sha256: (env.python, p) for env in self.lock.environments for p in env.packages}
-        wheels = {k: v for k, v in wheels.items() if not store.has(k, v[1].size)}
+        wheels = {k: v for k, v in wheels.items() if not store.sound(k, v[1].size)}
         hints = Hints(self.home)
         unplaced = {k: v for k, v in wheels.items() if hints.get(k) is None}
         self._find_again(unplaced, hints)
         wants = [
-            *(self._deb(tree, p) for tree, p in self._debs() if not store.has(p.sha256, p.size)),
+            *(self._deb(tree, p) for tree, p in self._debs() if not store.sound(p.sha256, p.size)),
             *(_wheel(package, hints) for _, package in wheels.values()),
             *(
                 Want(f"artifact of {file.tool}", file.sha256, file.size, (file.url,))

@@ -22,7 +22,8 @@ from dsvm.machines.change import Target, apply_change
 from dsvm.machines.create import attachable, create
 from dsvm.machines.inputs import LOCK, read_inputs
 from dsvm.machines.inside import copy_files
-from dsvm.machines.lifecycle import start_held
+from dsvm.machines.lifecycle import Unsound, check_sound, start_held
+from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import applied
 from dsvm.machines.plan import Wish, check_base, plan_change
@@ -121,6 +122,8 @@ class Bring:
         change = plan_change(old, wish)
         catalog_same = before.get("catalog") == now["catalog"]
         if catalog_same and _same(old, wish):
+            if running(machine) is None:
+                self._repair(machine, composition)
             with self._timed("boot"):
                 return start_held(self.machines, machine, progress=self.progress), None
         with self._timed("build"):
@@ -141,6 +144,17 @@ class Bring:
         if not catalog_same:
             return machine, ()
         return machine, change.prove or None
+
+    def _repair(self, machine: Machine, composition: Composition) -> None:
+        """Build again what of a stopped machine's layers was damaged or is gone: the same bytes."""
+        try:
+            check_sound(machine, self.progress)
+        except Unsound as fault:
+            self.progress.note(f"{fault.what}: {fault.cause}")
+        else:
+            return
+        with self._timed("build"):
+            build(machine.record.lock, composition, self.machines.home, progress=self.progress)
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

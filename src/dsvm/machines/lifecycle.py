@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dsvm.build.model import Layer
+from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines.inside import guest_state
 from dsvm.machines.machine import Machine
@@ -13,6 +15,12 @@ from dsvm.machines.seed import refresh_network
 from dsvm.machines.ssh import SshFailed
 from dsvm.machines.state import Machines
 from dsvm.progress import Progress
+from dsvm.store import Store
+
+
+class Unsound(DsvmError):
+    """A layer that a machine runs on is damaged or gone."""
+
 
 BOOT_S = 120.0
 STOP_S = 30.0
@@ -36,6 +44,7 @@ def start_held(machines: Machines, machine: Machine, *, progress: Progress) -> M
     engine = engine_of(machine)
     if engine.running(engine_machine(machine)) is None:
         machine = _with_free_ports(machines, machine, progress)
+        check_sound(machine, progress)
         refresh_network(machine, applied(machine.record))
         with progress.step(f"starting {machine.name}") as step:
             engine.start(engine_machine(machine))
@@ -92,6 +101,29 @@ def _reach(machine: Machine) -> None:
         if isinstance(failed, SshFailed):
             failed.log = console(machine)
         raise
+
+
+def check_sound(machine: Machine, progress: Progress) -> None:
+    """Raise `DsvmError` that names each layer of the machine which is damaged or gone."""
+    store = Store(machine.home.store)
+    with progress.step(f"checking the layers of {machine.name}"):
+        faults = [
+            f"{layer.name}: " + ("damaged" if store.has(layer.digest) else "not in the store")
+            for layer in needed(machine)
+            if not store.sound(layer.digest)
+        ]
+    if faults:
+        raise Unsound(
+            f"machine `{machine.name}` cannot start: its layers are not whole",
+            cause="\n".join(faults),
+            remedy=f"`dsvm up` in {machine.record.folder} builds them again",
+        )
+
+
+def needed(machine: Machine) -> tuple[Layer, ...]:
+    """The layers a machine runs on: its disk's, and those that are attached."""
+    disks = tuple(layer for layer in machine.record.image.layers if layer.kind == "disk")
+    return (*disks, *machine.record.layers)
 
 
 def console(machine: Machine) -> Path:

@@ -22,7 +22,7 @@ def engine_of(machine: Machine) -> Engine:
 
 
 def engine_machine(machine: Machine) -> EngineMachine:
-    """All that the engine has to know. Raises `MissingBlob` when a layer left the store."""
+    """All that the engine has to know. Whether the layers are there, only a start asks."""
     record = machine.record
     inside = {record.pages[name].inside: port for name, port in record.apps.items()}
     return EngineMachine(
@@ -42,7 +42,7 @@ def attached(machine: Machine) -> tuple[AttachedLayer, ...]:
     """The layers the machine needs, each once, as files of the store."""
     store = Store(machine.home.store)
     digests = dict.fromkeys(layer.digest for layer in machine.record.layers)
-    return tuple(AttachedLayer(digest, store.get(digest)) for digest in digests)
+    return tuple(AttachedLayer(digest, store.path(digest)) for digest in digests)
 
 
 def applied(record: MachineRecord) -> Definition:
