@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from dsvm.definition import FILE_NAME, find, read_name
+from dsvm.definition.model import NAME_PATTERN
 from dsvm.errors import UsageError
 
 
@@ -15,6 +17,11 @@ def resolve(name: str | None, folder: Path) -> str:
     `DsvmError` when it has no name to read.
     """
     if name is not None:
+        if not re.fullmatch(NAME_PATTERN, name):  # it becomes a folder: `..` is not one of ours
+            raise UsageError(
+                f"`{name}` cannot be the name of a machine",
+                remedy="names are of a-z, 0-9 and `-`; `dsvm ls` lists them",
+            )
         return name
     definition = find(folder)
     if definition is None:
