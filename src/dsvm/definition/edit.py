@@ -9,10 +9,12 @@ from pathlib import Path
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Array
+from tomlkit.items import AoT, Array, Table
 
 from dsvm.definition.faults import parse_toml, read_text
 from dsvm.errors import DsvmError
+
+ABOVE = ("name", "base", "profile", "tools")
 
 
 def add_tools(path: Path, tools: Sequence[str]) -> None:
@@ -47,13 +49,43 @@ def _add(text: str, key: str, value: str) -> str:
     document = _document(text)
     values = document.get(key)
     if values is None:
-        return f"{key} = {tomlkit.item([value]).as_string()}\n{text}"
+        return _with_line(text, document, f"{key} = {tomlkit.item([value]).as_string()}")
     if not isinstance(values, Array):
         raise DsvmError(f"`{key}` is no list", remedy=f'write it like `{key} = ["{value}"]`')
     if value in values:
         return text
     values.append(value)
     return document.as_string()
+
+
+def _with_line(text: str, document: tomlkit.TOMLDocument, line: str) -> str:
+    """The text with a new key's line below the last of `name`, `base`, `profile` and `tools`, as a
+    person would order them; without any of these at the top, above all tables."""
+    at = 0
+    for key in ABOVE:
+        if key in document and not isinstance(document[key], Table | AoT):
+            at = max(at, _end_of(key, text))
+    lines = text.splitlines(keepends=True)
+    if at and not lines[at - 1].endswith("\n"):
+        lines[at - 1] += "\n"
+    newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+    return "".join([*lines[:at], line + newline, *lines[at:]])
+
+
+def _end_of(key: str, text: str) -> int:
+    """How many lines of the text reach up to the end of a top-level key's value.
+
+    The shortest beginning of the text that is TOML and has the key ends there, for a value of
+    several lines is no TOML before it is closed.
+    """
+    lines = text.splitlines(keepends=True)
+    for count in range(1, len(lines) + 1):
+        try:
+            if key in tomlkit.parse("".join(lines[:count])):
+                return count
+        except (TOMLKitError, ValueError):
+            continue
+    return 0
 
 
 def _document(text: str) -> tomlkit.TOMLDocument:

@@ -69,7 +69,30 @@ def test_adding_and_removing_keeps_comments_and_layout() -> None:
 
 def test_a_list_that_is_missing_is_added_above_the_tables() -> None:
     text = add_package('name = "lab"\n[size]\ncpus = 1\n', "ffmpeg")
-    assert tomllib.loads(text) == {"packages": ["ffmpeg"], "name": "lab", "size": {"cpus": 1}}
+    assert text == 'name = "lab"\npackages = ["ffmpeg"]\n[size]\ncpus = 1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '# mine\nname = "lab"\nbase = "debian-13"\nprofile = "starter"  # all\n'
+            "\n[size]\ncpus = 1\n",
+            '# mine\nname = "lab"\nbase = "debian-13"\nprofile = "starter"  # all\n'
+            'tools = ["git"]\n\n[size]\ncpus = 1\n',
+        ),
+        (
+            'packages = [\n "jq",\n]\nname = "lab"',
+            'packages = [\n "jq",\n]\nname = "lab"\ntools = ["git"]\n',
+        ),
+        ('[users.ada]\nname = "x"\n', 'tools = ["git"]\n[users.ada]\nname = "x"\n'),
+        ("[name]\nx = 1\n", 'tools = ["git"]\n[name]\nx = 1\n'),
+        ("", 'tools = ["git"]\n'),
+        ('name = "lab"\r\n[size]\r\n', 'name = "lab"\r\ntools = ["git"]\r\n[size]\r\n'),
+    ],
+)
+def test_missing_tools_come_after_name_base_and_profile(text: str, expected: str) -> None:
+    assert add_tool(text, "git") == expected
 
 
 def test_a_definition_that_cannot_be_changed_stays_as_it_is(tmp_path: Path) -> None:
