@@ -15,6 +15,7 @@ import pytest
 from dsvm.engines.base import AttachedLayer, Mount, Usable
 from dsvm.engines.nspawn import probe
 from dsvm.engines.nspawn.engine import NspawnEngine
+from dsvm.engines.nspawn.plan import Places
 from dsvm.engines.storage import DiskInUse
 from dsvm.errors import DsvmError
 from dsvm.home import Home
@@ -308,3 +309,38 @@ def test_init_answers_however_much_it_had_to_tell(running: Spare) -> None:
 
     state = running.ssh.run(["systemctl", "is-system-running"], timeout_s=30, check=False)
     assert state.stdout.strip() in ("running", "degraded", "starting")
+
+
+@pytest.mark.parametrize("text", ['{"pid": "x"}', "{", None])
+def test_a_machine_whose_state_another_version_wrote_runs_and_stops(
+    running: Spare, text: str | None
+) -> None:
+    places = Places(running.machine.folder)
+    told = outer(running)
+    if text is None:
+        places.state.unlink()
+    else:
+        places.state.write_text(text)
+
+    found = running.engine.running(running.machine)
+    everyone = family(told)
+    running.ssh.close()
+    running.engine.stop(running.machine, 20)
+
+    assert found is not None
+    assert found.pid == told
+    assert any("another version" in note for note in found.notes)
+    await_gone(running, everyone)
+
+
+def test_a_machine_with_nobody_at_its_control_socket_still_powers_off(running: Spare) -> None:
+    everyone = family(outer(running))
+    Places(running.machine.folder).control.unlink()
+    running.run("echo kept > kept")
+
+    running.ssh.close()
+    running.engine.stop(running.machine, 20)
+
+    await_gone(running, everyone)
+    running.start()
+    assert running.run("cat kept") == "kept\n"

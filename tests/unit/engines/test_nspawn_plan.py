@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsvm.engines.base import AttachedLayer, EngineMachine, Mount, Size
+from dsvm.engines.nspawn import held
 from dsvm.engines.nspawn.command import Work, nspawn_argv
 from dsvm.engines.nspawn.control import Listener, Request, ask
 from dsvm.engines.nspawn.plan import (
@@ -17,6 +20,7 @@ from dsvm.engines.nspawn.plan import (
     State,
     read_plan,
     read_state,
+    write_json,
     write_plan,
     write_state,
 )
@@ -116,3 +120,45 @@ def test_what_fails_in_the_supervisor_is_raised_where_it_was_asked(tmp_path: Pat
 def test_a_machine_that_does_not_run_has_nobody_to_ask(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ask(tmp_path / "control", Request(stop_in=1.0))
+
+
+def test_a_state_of_another_version_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    write_json(places.state, {"pid": 7, "since": 8, "notes": ["a"], "words": "of tomorrow"})
+    assert read_state(places) == State(7, 8.0, ("a",), None, None)
+
+    write_json(places.state, {"pid": 7})
+    assert read_state(places) is None
+
+
+def test_the_holder_of_the_lock_is_known_without_its_own_word(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.engine.mkdir()
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from dsvm.engines.nspawn import held; from dsvm.engines.nspawn.plan import Places\n"
+        "print(held.take(Places(Path(sys.argv[1])), 1), flush=True); time.sleep(60)"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path), str(places.plan)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as supervisor:
+        assert supervisor.stdout
+        supervisor.stdout.readline()
+        try:
+            assert held.locked(places)
+            assert held.holder(places) == supervisor.pid
+            assert held.take(places, 0) is None
+        finally:
+            supervisor.kill()
+    assert held.wait_unlocked(places, 5)
+    assert held.holder(places) is None
+
+
+def test_a_request_that_is_not_understood_is_no_silent_success(tmp_path: Path) -> None:
+    def stumble(request: Request) -> None:
+        raise KeyError(request)
+
+    listener, thread = served(tmp_path / "control", stumble)
+
+    with listener, pytest.raises(ConnectionResetError):
+        ask(tmp_path / "control", Request(stop_in=1.0))
+    thread.join()

@@ -34,14 +34,17 @@ class Request:
 def ask(place: Path, request: Request) -> None:
     """Send a request and wait for its answer.
 
-    Raises `DsvmError` as the supervisor did, `OSError` when no supervisor listens.
+    Raises `DsvmError` as the supervisor did, `OSError` when no supervisor listens or understands.
     """
     with socket.socket(socket.AF_UNIX) as connection, _short(place) as path:
         connection.settimeout(ANSWER_TIMEOUT_S)
         connection.connect(path)
         connection.sendall(json.dumps(asdict(request), default=str).encode())
         connection.shutdown(socket.SHUT_WR)
-        answer = json.loads(_read_all(connection) or "{}")
+        said = _read_all(connection)
+    if not said:
+        raise ConnectionResetError("the supervisor did not understand, or ended")
+    answer = json.loads(said)
     if "error" in answer:
         raise error_from(answer["error"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -27,6 +26,7 @@ from dsvm.engines.base import (
 from dsvm.engines.nspawn import control, probe
 from dsvm.engines.nspawn.cgroups import Cgroup
 from dsvm.engines.nspawn.command import UID_COUNT
+from dsvm.engines.nspawn.held import holder, locked, wait_unlocked
 from dsvm.engines.nspawn.network import check_ports
 from dsvm.engines.nspawn.plan import Places, Plan, State, read_state, write_plan
 from dsvm.errors import DsvmError
@@ -38,6 +38,9 @@ SSH_PORT = 22
 FLUSH_TIMEOUT_S = 90.0
 KILL_TIMEOUT_S = 10.0
 PROBE_TIMEOUT_S = 10.0
+# How long a machine that comes up or goes away may be without a state.
+SETTLE_S = 2.0
+UNREADABLE = "started by another version of dsvm: `dsvm stop` and `dsvm start` renew it"
 # systemd's range for containers (UIDS-GIDS.md), in steps of one machine.
 UID_FIRST, UID_LAST = 524288, 1878982656
 SYSTEMD = Path("/run/systemd/system")
@@ -75,13 +78,16 @@ class NspawnEngine:
 
     def running(self, machine: EngineMachine) -> Running | None:
         places = Places(machine.folder)
-        if not _locked(places):
+        if not locked(places):
             _sweep(places)
             return None
-        state = read_state(places)
-        if state is None:  # it is just coming up, or going down
+        state = _settled(places)
+        if state is not None:
+            return Running(state.pid, state.since, _notes(state))
+        pid = holder(places)
+        if pid is None:  # it has just ended
             return None
-        return Running(state.pid, state.since, _notes(state))
+        return Running(pid, places.plan.stat().st_mtime, (UNREADABLE,))
 
     def ssh(self, machine: EngineMachine) -> SshAddress:
         return SshAddress(LOOPBACK, machine.ports[SSH_PORT])
@@ -94,10 +100,12 @@ class NspawnEngine:
 
     def stop(self, machine: EngineMachine, timeout_s: float) -> None:
         places = Places(machine.folder)
-        if _locked(places):
-            with suppress(OSError):  # it is ending already
+        if locked(places):
+            try:
                 control.ask(places.control, control.Request(stop_in=timeout_s))
-            if not _wait_unlocked(places, timeout_s + FLUSH_TIMEOUT_S):
+            except OSError:  # it is coming up, ending already, or speaks another version's words
+                _signal(places, signal.SIGTERM)
+            if not wait_unlocked(places, timeout_s + FLUSH_TIMEOUT_S):
                 self._kill(machine, places)
         _sweep(places)
 
@@ -117,7 +125,7 @@ class NspawnEngine:
 
     def destroy(self, machine: EngineMachine) -> None:
         places = Places(machine.folder)
-        if _locked(places):
+        if locked(places):
             raise DsvmError(
                 f"machine `{machine.name}` still runs", remedy=f"dsvm stop {machine.name}"
             )
@@ -132,7 +140,7 @@ class NspawnEngine:
         deadline = time.monotonic() + PROBE_TIMEOUT_S
         said = ""
         while said.splitlines()[-1:] != [probe.READY]:
-            if time.monotonic() > deadline or not _locked(Places(machine.folder)):
+            if time.monotonic() > deadline or not locked(Places(machine.folder)):
                 self.stop(machine, 0)
                 raise DsvmError("the probe did not run to its end", cause=said or None)
             time.sleep(0.01)
@@ -141,7 +149,7 @@ class NspawnEngine:
 
     def _launch(self, machine: EngineMachine, *, userns: bool, init: str | None = None) -> None:
         places = Places(machine.folder)
-        if _locked(places) and not _wait_unlocked(places, KILL_TIMEOUT_S):
+        if locked(places) and not wait_unlocked(places, KILL_TIMEOUT_S):
             raise DsvmError(f"machine `{machine.name}` is running already")
         _sweep(places)
         check_ports(machine.ports)
@@ -166,11 +174,8 @@ class NspawnEngine:
         _check_answer(machine, places, said, process)
 
     def _kill(self, machine: EngineMachine, places: Places) -> None:
-        state = read_state(places)
-        if state is not None:
-            with suppress(ProcessLookupError):
-                os.kill(state.pid, signal.SIGKILL)
-        if not _wait_unlocked(places, KILL_TIMEOUT_S):
+        _signal(places, signal.SIGKILL)
+        if not wait_unlocked(places, KILL_TIMEOUT_S):
             raise DsvmError(f"machine `{machine.name}` cannot be stopped", log=places.log)
 
 
@@ -212,32 +217,25 @@ def _check_answer(
     process.returncode = 0
 
 
+def _settled(places: Places) -> State | None:
+    """The state of a running machine, once it has come up or has gone; None: it cannot be read."""
+    deadline = time.monotonic() + SETTLE_S
+    while (state := read_state(places)) is None and not places.state.exists():
+        if time.monotonic() > deadline or not locked(places):
+            break
+        time.sleep(0.01)
+    return state
+
+
+def _signal(places: Places, number: signal.Signals) -> None:
+    pid = holder(places)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def _notes(state: State) -> tuple[str, ...]:
     return (*state.notes, *((probe.ROOT_IS_ROOT,) if state.uid_base is None else ()))
-
-
-def _locked(places: Places) -> bool:
-    """Whether a supervisor lives: it holds the lock for as long as it exists."""
-    try:
-        descriptor = os.open(places.lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _wait_unlocked(places: Places, timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while _locked(places):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def _sweep(places: Places) -> None:

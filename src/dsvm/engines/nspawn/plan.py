@@ -102,11 +102,20 @@ def write_state(places: Places, state: State) -> None:
 
 
 def read_state(places: Places) -> State | None:
-    """None when the machine has not come up, or wrote it in another version's words."""
+    """None when the machine has not come up, or when it cannot be understood.
+
+    Another version's may have more in it or less: only `pid` and `since` must be there.
+    """
     try:
         data = json.loads(places.state.read_text(encoding="utf-8"))
-        return State(**{**data, "notes": tuple(data["notes"])})
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return State(
+            pid=int(data["pid"]),
+            since=float(data["since"]),
+            notes=tuple(map(str, data.get("notes", ()))),
+            uid_base=data.get("uid_base"),
+            scope=data.get("scope"),
+        )
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

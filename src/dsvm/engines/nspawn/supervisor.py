@@ -10,7 +10,6 @@ namespace ends, and with it mounts and loop devices. Nothing of it was ever visi
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -20,22 +19,21 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from dsvm.engines.nspawn import linux
+from dsvm.engines.nspawn import held, linux
 from dsvm.engines.nspawn.cgroups import Cgroup, own_group
 from dsvm.engines.nspawn.control import error_data
 from dsvm.engines.nspawn.inner import Run, run_machine
 from dsvm.engines.nspawn.plan import Places, State, read_plan
 from dsvm.errors import DsvmError
 
+LOCK_WAIT_S = 1.0
+
 
 def main(plan_file: Path, ready: Ready) -> int:
     """Run one machine to its end; tell `ready` how its start went, as JSON."""
     plan = read_plan(plan_file)
     places = Places(plan.machine.folder)
-    lock = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if held.take(places, LOCK_WAIT_S) is None:
         ready.fail(DsvmError(f"machine `{plan.machine.name}` is running already"))
         return 1
     places.state.unlink(missing_ok=True)
@@ -60,9 +58,14 @@ def _outer(run: Run, ready: Ready) -> int:
     os.close(alive_r)
     ready.close()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: os.kill(child, signal.SIGTERM))
+        signal.signal(number, lambda *_: _ask_to_end(child))
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def _ask_to_end(child: int) -> None:
+    with suppress(ProcessLookupError):  # it has just ended
+        os.kill(child, signal.SIGTERM)
 
 
 def _inner(run: Run, ready: Ready, alive: int) -> None:
