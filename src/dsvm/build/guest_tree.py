@@ -5,11 +5,14 @@ It is no part of the OS layer, so that a change of it makes a new disk in second
     /usr/lib/dsvm/guest/      the package `dsvm.guest`; found as such with PYTHONPATH=/usr/lib
     /                         what lies in its folder `files`
     /etc/systemd/system/      links that enable its units, as their [Install] says
+    /usr/lib/dsvm/manifest.json   digest and paths of all of these (`dsvm.guest.renew`)
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import tarfile
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -17,7 +20,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 
-CODE = PurePosixPath("usr/lib/dsvm/guest")
+from dsvm.guest.places import CODE, MANIFEST
+
 UNITS = PurePosixPath("usr/lib/systemd/system")
 _ENABLED = PurePosixPath("etc/systemd/system")
 _INSTALL = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
@@ -43,7 +47,14 @@ def entries() -> list[Entry]:
         if path.suffix == ".py" and path.parts[0] != "files"
     ]
     links = [link for file in files for link in _enabled(file)]
-    return sorted([*files, *code, *links], key=lambda entry: entry.path)
+    found = sorted([*files, *code, *links], key=lambda entry: entry.path)
+    return sorted([*found, _manifest(found)], key=lambda entry: entry.path)
+
+
+def guest_digest() -> str:
+    """The digest of all files of the guest, as its manifest has it."""
+    written = next(entry for entry in entries() if entry.path == MANIFEST)
+    return str(json.loads(written.content)["digest"])
 
 
 def tar(found: list[Entry], present: Container[str], time: int) -> bytes:
@@ -61,6 +72,17 @@ def tar(found: list[Entry], present: Container[str], time: int) -> bytes:
                     archive.addfile(_info(folder, time, kind=tarfile.DIRTYPE, mode=0o755))
             archive.addfile(_entry_info(entry, time), io.BytesIO(entry.content))
     return buffer.getvalue()
+
+
+def _manifest(found: list[Entry]) -> Entry:
+    names = [str(entry.path) for entry in found]
+    digest = hashlib.sha256()
+    for name, entry in zip(names, found, strict=True):
+        content = entry.content if entry.link is None else entry.link.encode()
+        kind = "file" if entry.link is None else "link"
+        digest.update(f"{kind} {name} {len(content)}\n".encode() + content)
+    text = json.dumps({"digest": digest.hexdigest(), "files": names}, indent=1)
+    return Entry(MANIFEST, text.encode() + b"\n")
 
 
 def _files(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, bytes]]:

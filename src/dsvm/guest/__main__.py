@@ -1,9 +1,10 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `watch`."""
+"""The command `dsvm-guest`: `apply`, `env ...`, `renew`, `watch`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from dsvm.guest.system import GuestError
 
@@ -22,6 +23,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dsvm-guest", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("apply", help="make the machine what its seed says").set_defaults(do=_apply)
+    renew = commands.add_parser("renew", help="put the version unpacked in FOLDER in place")
+    renew.set_defaults(do=_renew)
+    renew.add_argument("folder", metavar="FOLDER", type=Path)
     commands.add_parser("watch", help="make environments below home kernels").set_defaults(
         do=_watch
     )
@@ -54,6 +58,15 @@ def _apply(asked: argparse.Namespace) -> int:
     for error in outcome.errors:
         print(f"error: {error}", file=sys.stderr)
     return 1 if outcome.errors else 0
+
+
+def _renew(asked: argparse.Namespace) -> int:
+    from dsvm.guest import renew
+    from dsvm.guest.apply import locked
+
+    with locked():
+        renew.restart(renew.renew(asked.folder))
+    return 0
 
 
 def _watch(asked: argparse.Namespace) -> int:

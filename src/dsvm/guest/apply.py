@@ -13,6 +13,7 @@ from dsvm.guest import environments, hardware, identity, kernels, network, seedf
 from dsvm.guest.environments import Account
 from dsvm.guest.outcome import Outcome
 from dsvm.guest.places import RUN
+from dsvm.guest.renew import manifest
 from dsvm.guest.seed import Seed
 from dsvm.guest.system import GuestError, folder, run
 
@@ -25,7 +26,7 @@ def apply() -> Outcome:
     """Do all of it, as far as it goes; what failed is in the outcome's `errors`."""
     folder(RUN)
     with locked():
-        out = Outcome()
+        out = Outcome(guest=manifest().digest)
         try:
             _apply(seedfile.load(), out)
         except GuestError as failed:

@@ -34,11 +34,15 @@ class EnvironmentState:
 
 @dataclass
 class Outcome:
-    """Collects what happened; nothing of the seed's secrets enters it."""
+    """Collects what happened; nothing of the seed's secrets enters it.
+
+    `guest` is the digest of the guest's files, of which this code is one.
+    """
 
     name: str = ""
     login: str = ""
     image: str = ""
+    guest: str = ""
     accelerator: str = "cpu"
     environments: list[EnvironmentState] = field(default_factory=list)
     apps: dict[str, int] = field(default_factory=dict)

@@ -7,11 +7,13 @@
 /var/lib/dsvm/overlays/<env>/    what the login changed: upper/ work/ layer set-aside/
 /var/lib/dsvm/users/<user>/<env>/  the same of another user
 /opt/dsvm/envs/<env>             the environment: layer + overlay
+/usr/lib/dsvm/guest/             this code
+/usr/lib/dsvm/manifest.json      digest and paths of all files that came with it
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 RUN = Path("/run/dsvm")
 SEED = RUN / "seed"
@@ -22,6 +24,9 @@ APPS = RUN / "apps"
 NETWORK_ENV = RUN / "network.env"
 LOGIN_ENV = RUN / "login.env"
 MOTD = Path("/run/motd.d/dsvm")
+
+CODE = PurePosixPath("usr/lib/dsvm/guest")
+MANIFEST = PurePosixPath("usr/lib/dsvm/manifest.json")
 
 VAR = Path("/var/lib/dsvm")
 OVERLAYS = VAR / "overlays"

@@ -124,8 +124,10 @@ class Bring:
         if catalog_same and _same(old, wish):
             if running(machine) is None:
                 self._repair(machine, composition)
+            guest = machine.record.guest
             with self._timed("boot"):
-                return start_held(self.machines, machine, progress=self.progress), None
+                machine = start_held(self.machines, machine, progress=self.progress, renew=True)
+            return machine, () if self._renewed(machine, guest) else None
         with self._timed("build"):
             layers = build_layers(
                 wish.lock, composition, self.machines.home, progress=self.progress
@@ -139,11 +141,19 @@ class Bring:
             size=wish.size,
         )
         with self._timed("boot"):
+            guest = machine.record.guest
             machine, told = apply_change(self.machines, machine, target, change, self.progress)
         self.changes += told
-        if not catalog_same:
+        if self._renewed(machine, guest) or not catalog_same:
             return machine, ()
         return machine, change.prove or None
+
+    def _renewed(self, machine: Machine, before: str) -> bool:
+        """Whether the machine has got other guest code; all of it stands on that."""
+        if machine.record.guest == before:
+            return False
+        self.changes.append("guest code renewed")
+        return True
 
     def _repair(self, machine: Machine, composition: Composition) -> None:
         """Build again what of a stopped machine's layers was damaged or is gone: the same bytes."""

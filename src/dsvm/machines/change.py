@@ -14,11 +14,12 @@ from dsvm.lock.model import Lock, OsPackage
 from dsvm.machines.create import with_apps
 from dsvm.machines.disk import grow_disk
 from dsvm.machines.inside import apply_seed, change_packages
-from dsvm.machines.lifecycle import BOOT_S, start_held, stop_held
+from dsvm.machines.lifecycle import BOOT_S, seen, start_held, stop_held
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import DISK, attached, engine_machine, engine_of
 from dsvm.machines.plan import Change
+from dsvm.machines.renew import renew_guest
 from dsvm.machines.seed import write_seed
 from dsvm.machines.size import from_record, to_record
 from dsvm.machines.state import Machines
@@ -56,11 +57,12 @@ def apply_change(
     machine = _prepare(machines, machine, target)
     if running(machine):
         engine_of(machine).attach(engine_machine(machine), attached(machine))
+        machine.ssh.wait_ready(BOOT_S)  # an `up` may have been killed while it booted
+        renew_guest(machine, progress)
         with progress.step(f"changing {machine.name}"):
-            machine.ssh.wait_ready(BOOT_S)  # an `up` may have been killed while it booted
-            apply_seed(machine)
+            machine = seen(machines, machine, apply_seed(machine))
     else:
-        machine = start_held(machines, machine, progress=progress)
+        machine = start_held(machines, machine, progress=progress, renew=True)
     if change.install or change.remove:
         with progress.step("changing OS packages"):
             told += change_packages(machine, target.lock, change.install, change.remove)

@@ -6,6 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
+from dsvm.build.guest_tree import guest_digest
 from dsvm.build.model import Image, Layer
 from dsvm.catalog.compose import Composition
 from dsvm.engines.base import Engine, Size
@@ -54,6 +55,7 @@ def create(
         size=to_record(size),
         ssh_port=choose_port(f"{folder}/ssh", machines.ports_of_others(name)),
         created_at=time.time(),
+        guest=guest_digest(),
         notes=notes,
     )
     machine = Machine(machines.home, with_apps(machines, record, composition))

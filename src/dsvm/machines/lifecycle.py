@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from dsvm.build.model import Layer
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.machines.inside import guest_state
+from dsvm.machines.inside import apply_seed, guest_state
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import applied, engine_machine, engine_of
 from dsvm.machines.ports import choose_port, is_free
+from dsvm.machines.renew import renew_guest
 from dsvm.machines.seed import refresh_network
 from dsvm.machines.ssh import SshFailed
 from dsvm.machines.state import Machines
@@ -39,8 +41,10 @@ def start(home: Home, name: str, *, progress: Progress) -> Machine:
         return start_held(machines, machines.get(name), progress=progress)
 
 
-def start_held(machines: Machines, machine: Machine, *, progress: Progress) -> Machine:
-    """As `start`, by who holds the machine."""
+def start_held(
+    machines: Machines, machine: Machine, *, progress: Progress, renew: bool = False
+) -> Machine:
+    """As `start`, by who holds the machine; with `renew` it gets the guest code of this dsvm."""
     engine = engine_of(machine)
     if engine.running(engine_machine(machine)) is None:
         machine = _with_free_ports(machines, machine, progress)
@@ -52,8 +56,15 @@ def start_held(machines: Machines, machine: Machine, *, progress: Progress) -> M
             _reach(machine)
     else:
         machine.ssh.wait_ready(BOOT_S)  # who started it may have been killed while it booted
-    state = guest_state(machine)
-    return machines.save(machine.record.model_copy(update={"accelerator": state["accelerator"]}))
+    if renew and renew_guest(machine, progress):
+        return seen(machines, machine, apply_seed(machine))
+    return seen(machines, machine, guest_state(machine))
+
+
+def seen(machines: Machines, machine: Machine, state: dict[str, Any]) -> Machine:
+    """Keep what the guest told of the machine."""
+    update = {"accelerator": state["accelerator"], "guest": state.get("guest", "")}
+    return machines.save(machine.record.model_copy(update=update))
 
 
 def stop(home: Home, name: str, *, timeout_s: float = STOP_S) -> bool:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from dsvm.build.guest_tree import guest_digest
 from dsvm.engines.base import Running
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
@@ -13,6 +14,8 @@ from dsvm.machines.model import SizeRecord
 from dsvm.machines.parts import engine_machine, engine_of
 from dsvm.machines.reports import LastReport, last_report
 from dsvm.machines.state import Machines
+
+OTHER_GUEST = "its guest code is of another version of dsvm: `dsvm up` renews it"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def running(machine: Machine) -> Running | None:
 
 def _row(machine: Machine) -> Row:
     found, record = running(machine), machine.record
+    older = () if record.guest == guest_digest() else (OTHER_GUEST,)
     return Row(
         name=machine.name,
         state="running" if found else "stopped",
@@ -63,7 +67,7 @@ def _row(machine: Machine) -> Row:
         size=record.size,
         image=record.image.id,
         uptime=max(0.0, time.time() - found.since) if found else None,
-        notes=(*record.notes, *(found.notes if found else ())),
+        notes=(*record.notes, *(found.notes if found else ()), *older),
         report=last_report(machine),
         folder=record.folder,
     )

@@ -6,7 +6,7 @@ machines/<name>/
   disk.qcow2        overlay on the image's raw disk in the store
   seed/seed.json    what the guest is told at each start (0600)
   ssh/              id_ed25519 (the owner's key), known_hosts (the pinned host key), host_ed25519
-  logs/ reports/    console.log and the like; reports/<time>.json|.xml|.html
+  logs/ reports/    console.log and the like; reports/<time>.json|.xml|.html, latest.*
   engine/           the engine's own
 """
 
@@ -47,7 +47,8 @@ class MachineRecord(BaseModel):
     at each start (those of the image until a changed definition adds or swaps some). `lock` is
     what was last applied, `tools` the names proven with it. `inputs` are digests of all that `up`
     reads (see `dsvm.machines.inputs`): the same again means there is nothing to do; empty while an
-    `up` is not yet through. `accelerator` is what the machine found at its last start.
+    `up` is not yet through. `accelerator` is what the machine found at its last start, `guest` the
+    digest of the guest's files that it then had.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,4 +70,5 @@ class MachineRecord(BaseModel):
     created_at: float
     inputs: dict[str, str] = {}
     accelerator: str = "cpu"
+    guest: str = ""
     notes: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dsvm.build.guest_tree import guest_digest
 from dsvm.definition import read_name
 from dsvm.engines import AUTO
 from dsvm.errors import DsvmError
@@ -84,7 +85,8 @@ def up(
     known = machines.find(name)
     if known:
         check_owner(known, definition)
-        if known.record.inputs == read_inputs(definition) and running(known):
+        same = known.record.inputs == read_inputs(definition)
+        if same and known.record.guest == guest_digest() and running(known):
             nothing = dict.fromkeys(PHASES, 0.0)
             return UpResult(known, nothing, (), (), True, last_report(known))
     from dsvm.machines.bring import Bring
