@@ -63,7 +63,14 @@ def bring_up(call: Call, path: Path, engine: str) -> int:
     from dsvm.machines.up import up as bring
 
     prepare(engine, call.home, call.progress, agree=call.agree)
-    result = bring(path, call.home, progress=call.progress, prove=prove(call), engine=engine)
+    result = bring(
+        path,
+        call.home,
+        progress=call.progress,
+        prove=prove(call),
+        confirm=call.confirm,
+        engine=engine,
+    )
     if call.json:
         call.console.json(result.json())
     else:

@@ -1,9 +1,11 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `renew`, `watch`."""
+"""The command `dsvm-guest`: `apply`, `env ...`, `renew`, `watch`, `work`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from dsvm.guest.system import GuestError
@@ -29,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("watch", help="make environments below home kernels").set_defaults(
         do=_watch
     )
+    commands.add_parser("work", help="what people have running, as JSON").set_defaults(do=_work)
     env = commands.add_parser("env", help="environments").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -73,6 +76,13 @@ def _watch(asked: argparse.Namespace) -> int:
     from dsvm.guest.watch import watch
 
     watch()
+    return 0
+
+
+def _work(asked: argparse.Namespace) -> int:
+    from dsvm.guest.work import running
+
+    print(json.dumps([asdict(one) for one in running()]))
     return 0
 
 

@@ -32,6 +32,7 @@ from dsvm.machines.seed import write_seed
 from dsvm.machines.size import choose_size, from_record
 from dsvm.machines.state import Machines
 from dsvm.machines.up import PHASES, Prove, UpResult, check_owner
+from dsvm.machines.work import Confirm
 from dsvm.progress import Progress
 
 
@@ -43,6 +44,7 @@ class Bring:
     machines: Machines
     progress: Progress
     prove: Prove
+    confirm: Confirm
     engine: str
     name: str
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
@@ -142,7 +144,9 @@ class Bring:
         )
         with self._timed("boot"):
             guest = machine.record.guest
-            machine, told = apply_change(self.machines, machine, target, change, self.progress)
+            machine, told = apply_change(
+                self.machines, machine, target, change, self.progress, self.confirm
+            )
         self.changes += told
         if self._renewed(machine, guest) or not catalog_same:
             return machine, ()

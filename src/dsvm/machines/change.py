@@ -23,6 +23,7 @@ from dsvm.machines.renew import renew_guest
 from dsvm.machines.seed import write_seed
 from dsvm.machines.size import from_record, to_record
 from dsvm.machines.state import Machines
+from dsvm.machines.work import Confirm, confirm_restart
 from dsvm.progress import Progress
 
 
@@ -39,9 +40,16 @@ class Target:
 
 
 def apply_change(
-    machines: Machines, machine: Machine, target: Target, change: Change, progress: Progress
+    machines: Machines,
+    machine: Machine,
+    target: Target,
+    change: Change,
+    progress: Progress,
+    confirm: Confirm,
 ) -> tuple[Machine, tuple[str, ...]]:
     """The changed machine, running, and what a person should be told.
+
+    A person is asked before a restart ends what runs inside; nothing has changed by then.
 
     The record's lock is the old one until all of it is done, so a killed `up` plans the same
     change again; each part of it may be done twice.
@@ -51,6 +59,9 @@ def apply_change(
     told: list[str] = []
     if change.restart and running(machine):
         why = " and ".join(change.restart)
+        machine.ssh.wait_ready(BOOT_S)
+        renew_guest(machine, progress)  # an older one could not tell what runs
+        confirm_restart(machine, why, confirm)
         progress.note(f"{machine.name} restarts: {why}")
         told.append(f"restarted: {why}")
         stop_held(machine)

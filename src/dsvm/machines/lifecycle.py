@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dsvm.build.guest_tree import guest_digest
 from dsvm.build.model import Layer
 from dsvm.errors import DsvmError
 from dsvm.home import Home
@@ -56,9 +57,19 @@ def start_held(
             _reach(machine)
     else:
         machine.ssh.wait_ready(BOOT_S)  # who started it may have been killed while it booted
-    if renew and renew_guest(machine, progress):
-        return seen(machines, machine, apply_seed(machine))
+    if renew:
+        return renewed(machines, machine, progress)
     return seen(machines, machine, guest_state(machine))
+
+
+def renewed(machines: Machines, machine: Machine, progress: Progress) -> Machine:
+    """A running machine with the guest code of this dsvm, which has applied the seed."""
+    if renew_guest(machine, progress):
+        return seen(machines, machine, apply_seed(machine))
+    state = guest_state(machine)
+    if state.get("guest") != guest_digest():  # a renewal was killed before its end
+        state = apply_seed(machine)
+    return seen(machines, machine, state)
 
 
 def seen(machines: Machines, machine: Machine, state: dict[str, Any]) -> Machine:

@@ -22,6 +22,7 @@ from dsvm.machines.machine import LOGIN, Machine
 from dsvm.machines.pages import pages
 from dsvm.machines.reports import LastReport, last_report
 from dsvm.machines.state import Machines
+from dsvm.machines.work import Confirm
 from dsvm.progress import Progress
 
 if TYPE_CHECKING:
@@ -74,11 +75,18 @@ class UpResult:
 
 
 def up(
-    definition: Path, home: Home, *, progress: Progress, prove: Prove, engine: str = AUTO
+    definition: Path,
+    home: Home,
+    *,
+    progress: Progress,
+    prove: Prove,
+    confirm: Confirm,
+    engine: str = AUTO,
 ) -> UpResult:
     """Bring the machine of this definition up and prove it; what changed is applied.
 
-    Raises `DsvmError`; whatever was finished until then is kept for the next time.
+    `confirm` is asked before a change that needs a restart ends somebody's running work. Raises
+    `DsvmError`; whatever was finished until then is kept for the next time.
     """
     definition = definition.absolute()
     name, machines = read_name(definition), Machines(home)
@@ -92,7 +100,7 @@ def up(
     from dsvm.machines.bring import Bring
 
     with machines.hold(name, "up"):
-        return Bring(definition, machines, progress, prove, engine, name).run()
+        return Bring(definition, machines, progress, prove, confirm, engine, name).run()
 
 
 def check_owner(machine: Machine, definition: Path) -> None:
