@@ -24,7 +24,7 @@ from dsvm.machines.inputs import LOCK, read_inputs
 from dsvm.machines.inside import copy_files
 from dsvm.machines.lifecycle import Unsound, check_sound, start_held
 from dsvm.machines.listing import running
-from dsvm.machines.machine import Machine
+from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.parts import applied
 from dsvm.machines.plan import Wish, check_base, plan_change
 from dsvm.machines.reports import last_report
@@ -150,7 +150,7 @@ class Bring:
         self.changes += told
         if self._renewed(machine, guest) or not catalog_same:
             return machine, ()
-        return machine, change.prove or None
+        return machine, (*change.prove, MACHINE)
 
     def _renewed(self, machine: Machine, before: str) -> bool:
         """Whether the machine has got other guest code; all of it stands on that."""

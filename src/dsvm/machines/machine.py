@@ -12,6 +12,8 @@ from dsvm.machines.model import MachineRecord
 from dsvm.machines.ssh import Ssh
 
 LOGIN = "ds"
+MACHINE = "machine"
+"""The tool name of the checks that belong to the machine as a whole."""
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from functools import partial
 from dsvm.errors import DsvmError
 from dsvm.guest.distributions import normalised
 from dsvm.lock.model import Lock, OsPackage
-from dsvm.machines.machine import Machine
+from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.parts import applied
 from dsvm.store import Store, binary_size
-from dsvm.verify.model import MACHINE, CheckResult
+from dsvm.verify.model import CheckResult
 from dsvm.verify.schedule import Job
 from dsvm.verify.setting import Setting
 from dsvm.verify.tool_checks import kernel_fault

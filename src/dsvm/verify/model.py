@@ -8,8 +8,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Outcome = Literal["passed", "failed", "not_tested"]
-MACHINE = "machine"
-"""The tool name of the checks that belong to the machine as a whole."""
 
 
 class Record(BaseModel):

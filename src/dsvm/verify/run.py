@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 from dsvm.catalog.model import Tool
 from dsvm.errors import DsvmError, UsageError
-from dsvm.machines.machine import Machine
+from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.parts import applied
 from dsvm.progress import Progress
 from dsvm.store import binary_size
 from dsvm.verify.machine_checks import machine_jobs
-from dsvm.verify.model import MACHINE, CheckResult, Report, Summary
+from dsvm.verify.model import CheckResult, Report, Summary
 from dsvm.verify.reports import save
 from dsvm.verify.schedule import Job, run_jobs
 from dsvm.verify.scratch import scratch
