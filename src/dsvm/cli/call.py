@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dsvm.cli import complete
+from dsvm.cli.usage import Command
 from dsvm.console import Console
 
 if TYPE_CHECKING:
@@ -24,7 +26,11 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NameArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME]", help="The machine; default: the one of dsvm.toml here."),
+    typer.Argument(
+        metavar="[NAME]",
+        help="The machine; default: the one of dsvm.toml here.",
+        autocompletion=complete.machines,
+    ),
 ]
 
 
@@ -63,7 +69,7 @@ class Call:
                 remedy="add --yes",
             )
         if not self.console.ask(question):
-            raise DsvmError("nothing was done")
+            raise DsvmError("nothing was done", remedy="answer `y`, or add --yes")
 
 
 def command(
@@ -95,7 +101,7 @@ def command(
             for key, kind in shared
         ]
         called.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-        app.command(name)(called)
+        app.command(name, cls=Command)(called)
         return function
 
     return register

@@ -6,10 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
+from dsvm.cli import complete
 from dsvm.cli.call import Call, NameArgument, command, machine_meant
 
 WordsArgument = Annotated[
-    list[str], typer.Argument(metavar="[NAME] ENVIRONMENT", help="The machine, the environment.")
+    list[str],
+    typer.Argument(
+        metavar="[NAME] ENVIRONMENT",
+        help="The machine (default: the one of dsvm.toml here) and the environment.",
+        autocompletion=complete.machines_and_environments,
+    ),
 ]
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -38,7 +44,7 @@ def create(
     call: Call,
     words: WordsArgument,
     python: Annotated[
-        str | None, typer.Option(help="Python's version; default: the machine's own.")
+        str | None, typer.Option(metavar="VERSION", help="Of Python; default: the machine's own.")
     ] = None,
 ) -> None:
     """Make an environment of your own in the machine; it becomes a kernel by itself."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsvm.cli import complete
 from dsvm.cli.call import Call, NameArgument, command, machine_meant, over_ssh
 
 if TYPE_CHECKING:
@@ -37,7 +38,14 @@ def ssh(call: Call, name: NameArgument = None) -> None:
 
 def run(
     call: Call,
-    words: Annotated[list[str], typer.Argument(metavar="[NAME] -- CMD ARG...")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NAME] -- CMD ARG...",
+            help="The machine; default: the one of dsvm.toml here. Then what to run in it.",
+            autocompletion=complete.machines,
+        ),
+    ],
 ) -> None:
     """Run a command in the machine; streams and exit status are its own.
 
@@ -92,13 +100,31 @@ def cp(
 
 def open_(
     call: Call,
-    name: NameArgument = None,
-    app: Annotated[str | None, typer.Option(help="The app; default: the first one.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="The machine; default: the one of dsvm.toml here.",
+            autocompletion=complete.machines_and_apps,
+        ),
+    ] = None,
+    app: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[APP]",
+            help="The app; default: the machine's first one.",
+            autocompletion=complete.machines_and_apps,
+        ),
+    ] = None,
 ) -> None:
-    """The address that opens an app of the machine, signed in; in the browser if there is one."""
-    from dsvm.machines.pages import open_app
+    """The address that opens an app of the machine, signed in; in the browser if there is one.
 
-    url = open_app(machine_meant(call, name), app)
+    A single word is the machine's name, else an app of the machine of dsvm.toml here.
+    """
+    from dsvm.machines.pages import app_meant, open_app
+    from dsvm.machines.state import Machines
+
+    url = open_app(*app_meant(Machines(call.home), name, app, Path.cwd()))
     if call.json:
         call.console.json({"url": url})
         return
@@ -115,11 +141,14 @@ def logs(
     call: Call,
     name: NameArgument = None,
     log: Annotated[
-        str | None, typer.Option("--log", help="One of the files that --list shows.")
+        str | None,
+        typer.Option("--log", metavar="NAME", help="One of the files that --list shows."),
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the machine's log files.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
-    lines: Annotated[int, typer.Option("-n", help="How many of the last lines.")] = TAIL_LINES,
+    lines: Annotated[
+        int, typer.Option("-n", metavar="LINES", help="How many of the last lines.")
+    ] = TAIL_LINES,
 ) -> None:
     """What the machine says: its journal while it runs, else its console's last words."""
     from dsvm.machines.listing import running

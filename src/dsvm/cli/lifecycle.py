@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsvm.cli import complete
 from dsvm.cli.call import Call, NameArgument, command
 
 if TYPE_CHECKING:
@@ -26,7 +27,14 @@ def register(app: typer.Typer) -> None:
 
 def up(
     call: Call,
-    engine: Annotated[str, typer.Option(help="What runs the machine; default: the best.")] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="ENGINE",
+            help="What runs the machine; `auto` takes the best.",
+            autocompletion=complete.engines,
+        ),
+    ] = "auto",
 ) -> int:
     """Make the machine of dsvm.toml: lock, build, start, prove; apply what changed.
 
@@ -41,7 +49,14 @@ def up(
 
 def add(
     call: Call,
-    tools: Annotated[list[str], typer.Argument(metavar="TOOL...", help="Tools to add.")],
+    tools: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TOOL...",
+            help="Tools to add; `dsvm tools` lists them.",
+            autocompletion=complete.tools,
+        ),
+    ],
 ) -> int:
     """Add tools to dsvm.toml and apply that to the machine."""
     from dsvm.cli.definition import catalog_here, definition_path

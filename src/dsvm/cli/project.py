@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsvm.cli import complete
 from dsvm.cli.call import Call, command
 
 if TYPE_CHECKING:
@@ -20,15 +21,23 @@ def register(app: typer.Typer) -> None:
     command(app, json=True)(tools)
     command(app, json=True)(lock)
     command(app, json=True)(build)
-    command(app)(schema)
+    command(app, json=True)(schema)
 
 
 def init(
     call: Call,
     name: Annotated[
-        str | None, typer.Argument(help="The machine's name; default: the folder's.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The machine's name; default: the folder's."),
     ] = None,
-    profile: Annotated[str, typer.Option(help="The set of tools to begin with.")] = "starter",
+    profile: Annotated[
+        str,
+        typer.Option(
+            metavar="PROFILE",
+            help="The set of tools to begin with.",
+            autocompletion=complete.profiles,
+        ),
+    ] = "starter",
 ) -> None:
     """Write a commented dsvm.toml in this folder."""
     from dsvm.cli.definition import write_definition
@@ -38,9 +47,13 @@ def init(
 
 
 def tools(
-    call: Call, name: Annotated[str | None, typer.Argument(help="One tool, in full.")] = None
+    call: Call,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[TOOL]", help="This one, in full.", autocompletion=complete.tools),
+    ] = None,
 ) -> None:
-    """The tools there are."""
+    """The tools there are, or all about one of them."""
     from dsvm.cli.definition import catalog_here
 
     catalog = catalog_here()
@@ -65,7 +78,11 @@ def lock(
     call: Call,
     tools: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TOOL]...", help="With --upgrade: only these tools."),
+        typer.Argument(
+            metavar="[TOOL...]",
+            help="With --upgrade: only these tools, environments or packages.",
+            autocompletion=complete.tools,
+        ),
     ] = None,
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Move to newer versions.")] = False,
     check: Annotated[

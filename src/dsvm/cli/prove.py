@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsvm.cli import complete
 from dsvm.cli.call import Call, NameArgument, command, machine_meant
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ def verify(
     call: Call,
     name: NameArgument = None,
     tool: Annotated[
-        list[str] | None, typer.Option("--tool", "-t", help="Only this tool; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            *("--tool", "-t"),
+            metavar="TOOL",
+            help="Only this tool; may be repeated.",
+            autocompletion=complete.tools,
+        ),
     ] = None,
 ) -> int:
     """Prove the machine: run the checks of its tools, write the report."""

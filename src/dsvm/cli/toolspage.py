@@ -29,7 +29,7 @@ def _section(tool: Tool, profiles: list[str]) -> str:
         "in the profiles": ", ".join(f"`{profile}`" for profile in profiles) or "none",
         "lives in": f"the environment `{tool.environment.name}`" if tool.environment else "",
         "OS packages": ", ".join(f"`{package}`" for package in tool.apt),
-        "web page": ", ".join(f"`dsvm open --app {app.name}`" for app in tool.apps),
+        "web page": ", ".join(f"`dsvm open {app.name}`" for app in tool.apps),
         "try": f"`{tool.example}`" if tool.example else "",
     }
     lines = [f"- {key}: {value}" for key, value in facts.items() if value]

@@ -131,7 +131,7 @@ def _from_usage(error: BaseException) -> DsvmError | None:
     import typer
 
     if isinstance(error, typer.Abort):
-        return DsvmError("nothing was done")
+        return DsvmError("nothing was done", remedy="answer `y`, or add --yes")
     if not isinstance(error, typer.TyperException):
         return None
     text = error.format_message().rstrip(".")

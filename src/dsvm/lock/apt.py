@@ -224,7 +224,11 @@ def open_root(base: Base, mirrors: Mapping[str, str], architecture: str, home: H
 
 
 def _config(folder: Path, architecture: str) -> str:
-    """apt.conf(5). `Dir::Etc` leads away from the host's files."""
+    """apt.conf(5). `Dir::Etc` leads away from the host's files.
+
+    apt itself tries a dead mirror four times, pausing longer each time; the host's own `Acquire`
+    settings come after ours and win.
+    """
     return f"""
 Dir::State "{folder}";
 Dir::State::lists "{folder}/lists";
@@ -248,6 +252,9 @@ APT::Install-Recommends "false";
 APT::Sandbox::User "root";
 APT::Get::Assume-Yes "true";
 Debug::NoLocking "true";
+Acquire::Retries "1";
+Acquire::http::Timeout "15";
+Acquire::https::Timeout "15";
 {_acquire()}
 Acquire::ForceHash "sha256";
 Acquire::Languages "none";

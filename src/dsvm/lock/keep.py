@@ -35,6 +35,13 @@ class Keep:
         self._refuse_unknown()
 
     @property
+    def let_go(self) -> frozenset[str]:
+        """OS packages that only the moving tools ask for: what they alone bring may move too."""
+        others = {p for t in self.composition.tools if t.name not in self._named for p in t.apt}
+        moving = {p for t in self.composition.tools if t.name in self._named for p in t.apt}
+        return frozenset(moving - others)
+
+    @property
     def looks_for_new(self) -> bool:
         """May anything move, so that indexes must be asked at once?"""
         return self.upgrade is None or bool(self.upgrade)

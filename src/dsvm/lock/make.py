@@ -116,7 +116,13 @@ class _Locking:
     def _os(self) -> OsTree:
         base, packages = self.composition.base, self.composition.packages
         old = self.keep.os(base.suite, packages)
-        return old or self._trees.machine(base, packages, self.keep.os_pins(base.suite))
+        if old:
+            return old
+        pins, let_go = self.keep.os_pins(base.suite), self.keep.let_go
+        if pins and let_go:
+            rest = [package for package in packages if package not in let_go]
+            pins = self._trees.needed_by(base, rest, pins)
+        return self._trees.machine(base, packages, pins)
 
     def _tools(self) -> OsTree:
         base, packages = tools_roots()

@@ -45,6 +45,14 @@ class Trees:
         """What the machine itself has: a whole system."""
         return self._lock(base, packages, FOUNDATION, pins)
 
+    def needed_by(
+        self, base: Base, packages: Sequence[str], pins: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Those of `pins` that a machine with only `packages` would have too."""
+        found = self.root(base).resolve([*FOUNDATION, *packages], pins)
+        there = {package.name for package in found}
+        return {name: version for name, version in pins.items() if name in there}
+
     def tools(self, pins: Mapping[str, str]) -> OsTree:
         """The programs that make layers and images, with their libraries."""
         base, packages = tools_roots()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+from dsvm.definition import find, read_name
 from dsvm.errors import DsvmError, UsageError
 from dsvm.machines.machine import Machine
+from dsvm.machines.naming import resolve
 from dsvm.machines.parts import engine_machine, engine_of
+from dsvm.machines.state import Machines
 
 APP_S = 60.0
 APP_POLL_S = 0.1
@@ -31,6 +35,27 @@ def pages(machine: Machine) -> dict[str, Page]:
         path, ready = (text.replace("{token}", token) for text in (page.path, page.ready))
         found[app] = Page(app, root + path, root + ready)
     return found
+
+
+def app_meant(
+    machines: Machines, name: str | None, app: str | None, folder: Path
+) -> tuple[Machine, str | None]:
+    """The machine and the app of `dsvm open [NAME] [APP]`, called in `folder`.
+
+    A single word that is no machine's name is an app of the machine that `dsvm.toml` in `folder`
+    or above defines. Raises `UsageError` when it is neither, `NoSuchMachine`.
+    """
+    definition = find(folder)
+    if name is not None and app is None and definition and machines.find(name) is None:
+        here = machines.get(read_name(definition))
+        if name not in here.record.apps:
+            known = ", ".join(here.record.apps) or "none"
+            raise UsageError(
+                f"`{name}` is neither a machine nor an app of `{here.name}`",
+                remedy=f"its apps: {known}; `dsvm ls` lists the machines",
+            )
+        return here, name
+    return machines.get(resolve(name, folder)), app
 
 
 def open_app(machine: Machine, app: str | None = None, *, timeout_s: float = APP_S) -> str:

@@ -23,7 +23,7 @@ class LastReport:
 
 def last_report(machine: Machine) -> LastReport | None:
     """The newest report on disk, or None. Their names are times, so they sort."""
-    for path in sorted(machine.reports.glob("*.json"), reverse=True):
+    for path in sorted(machine.reports.glob("[0-9]*.json"), reverse=True):
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             return LastReport(path, data["at"], dict(data["summary"]))

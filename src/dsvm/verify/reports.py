@@ -5,6 +5,8 @@
     reports/2026-11-23T210512.123Z.html    for people; opens without a network
 
 Names are times, so they sort; the JSON file is written last, so a report that has one is whole.
+`latest.json`, `latest.xml` and `latest.html` are links to the newest. Old reports stay: they are
+the machine's history, small beside its disk, and go with `dsvm rm`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,7 +43,8 @@ class Saved:
 
 
 def save(report: Report, folder: Path) -> Saved:
-    """Write the report's three files into `folder`; each appears whole or not at all."""
+    """Write the report's three files into `folder`, and the links to them; each appears whole or
+    not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     at = datetime.fromisoformat(report.at).astimezone(UTC)
     stem = folder / (at.strftime("%Y-%m-%dT%H%M%S.") + f"{at.microsecond // 1000:03d}Z")
@@ -48,6 +52,8 @@ def save(report: Report, folder: Path) -> Saved:
     _write(saved.html, as_html(report))
     _write(saved.xml, as_junit(report))
     _write(saved.json, as_json(report))
+    for file in (saved.html, saved.xml, saved.json):
+        _link_latest(file)
     return saved
 
 
@@ -131,6 +137,14 @@ def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_shown(one)}" for key, one in value.items())
     return str(value)
+
+
+def _link_latest(file: Path) -> None:
+    """Let `latest` with the file's ending lead to it, at once: a link cannot be replaced itself."""
+    link = file.with_name(f"latest{file.suffix}")
+    aside = file.with_name(f".{link.name}.{secrets.token_hex(8)}")
+    aside.symlink_to(file.name)
+    aside.replace(link)
 
 
 def _write(file: Path, text: str) -> None:

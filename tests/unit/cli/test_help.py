@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from dsvm.cli.reference import commands
 from tests.unit.cli.conftest import Type
+from tests.unit.cli.machine import a_machine
 
 COMMANDS = commands()
 HEAVY = ("pydantic", "rich", "httpx", "tomlkit", "dsvm.machines", "dsvm.lock", "dsvm.engines")
@@ -64,6 +66,43 @@ def test_completion_is_shown_for_each_shell(dsvm: Type, shell: str) -> None:
     )
 
     assert "_DSVM_COMPLETE=complete_" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("dsvm do", ["doctor"]),
+        ("dsvm ssh l", ["lab", "lab-two"]),
+        ("dsvm open j", ["jupyterlab"]),
+        ("dsvm add py", ["python", "pytorch"]),
+        ("dsvm verify --tool xg", ["xgboost"]),
+        ("dsvm init --profile st", ["starter"]),
+        ("dsvm up --engine a", ["auto"]),
+    ],
+)
+def test_bash_completes_words(
+    line: str, completed: list[str], folder: Path, tmp_path: Path
+) -> None:
+    for name in ("lab", "lab-two"):
+        a_machine(tmp_path / "home", name, folder)
+    program = tmp_path / "dsvm"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m dsvm "$@"\n')
+    program.chmod(0o755)
+    words = line.split()
+    script = (
+        'eval "$(env _DSVM_COMPLETE=source_bash dsvm)"; '
+        f"COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; "
+        "_dsvm_completion dsvm; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "DSVM_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout.split(), done.stderr) == (completed, "")
 
 
 def test_completion_completes_commands() -> None:

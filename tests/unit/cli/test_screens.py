@@ -17,6 +17,7 @@ from dsvm.cli import Interrupted
 from dsvm.cli.trouble import told
 from dsvm.errors import DsvmError, ErrorGroup
 from tests.unit.cli.conftest import Type
+from tests.unit.cli.machine import a_machine
 
 
 def test_an_unknown_command_names_the_nearest(dsvm: Type) -> None:
@@ -219,8 +220,6 @@ def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
 def test_what_would_lose_data_refuses_without_a_terminal_or_yes(
     dsvm: Type, folder: Path, tmp_path: Path
 ) -> None:
-    from tests.unit.cli.machine import a_machine
-
     a_machine(tmp_path / "home", "lab", folder)
 
     screen = dsvm("rm", "lab")
@@ -308,3 +307,36 @@ def test_colour_only_on_a_terminal_and_without_no_color(monkeypatch: pytest.Monk
         assert has_colour(terminal)
         monkeypatch.setenv("NO_COLOR", "1")
         assert not has_colour(terminal)
+
+
+def test_open_takes_a_single_word_for_an_app_of_the_machine_here(folder: Path) -> None:
+    from dsvm.home import Home
+    from dsvm.machines.pages import app_meant
+    from dsvm.machines.state import Machines
+
+    machines = Machines(Home(folder.parent / "home"))
+    a_machine(machines.home.root, "lab", folder)
+    a_machine(machines.home.root, "other", folder)
+    (folder / "dsvm.toml").write_text('name = "lab"\n')
+
+    def meant(name: str | None, app: str | None) -> tuple[str, str | None]:
+        machine, found = app_meant(machines, name, app, folder)
+        return machine.name, found
+
+    assert meant(None, None) == ("lab", None)
+    assert meant("jupyterlab", None) == ("lab", "jupyterlab")
+    assert meant("other", None) == ("other", None)
+    assert meant("other", "jupyterlab") == ("other", "jupyterlab")
+
+
+def test_open_says_what_a_word_is_not(dsvm: Type, folder: Path, tmp_path: Path) -> None:
+    a_machine(tmp_path / "home", "lab", folder)
+    (folder / "dsvm.toml").write_text('name = "lab"\n')
+
+    screen = dsvm("open", "jupiter")
+
+    assert screen.code == 2
+    assert screen.err == (
+        "error: `jupiter` is neither a machine nor an app of `lab`\n"
+        "hint: its apps: jupyterlab; `dsvm ls` lists the machines\n"
+    )

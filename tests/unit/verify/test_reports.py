@@ -8,12 +8,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dsvm.verify.model import CheckResult, Report, Summary
 from dsvm.verify.reports import as_html, as_junit, save
 
+JUNIT = xmlschema.XMLSchema(Path(__file__).parents[2] / "data" / "junit.xsd")
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
     "awAAAABJRU5ErkJggg=="
@@ -56,7 +58,19 @@ def test_a_report_is_three_files_named_by_its_time(tmp_path: Path) -> None:
     saved = save(report_of(PASSED, FAILED, OPEN), tmp_path / "reports")
 
     assert saved.json.name == "2026-11-23T210512.123Z.json"
-    assert sorted(path.suffix for path in saved.json.parent.iterdir()) == [".html", ".json", ".xml"]
+    dated = sorted(path.suffix for path in saved.json.parent.glob("2026*"))
+    assert dated == [".html", ".json", ".xml"]
+
+
+def test_latest_leads_to_the_newest_report(tmp_path: Path) -> None:
+    save(report_of(FAILED), tmp_path)
+    later = report_of(PASSED).model_copy(update={"at": "2026-11-24T00:00:00.000000+00:00"})
+
+    newest = save(later, tmp_path)
+
+    for file in (newest.json, newest.xml, newest.html):
+        assert (tmp_path / f"latest{file.suffix}").resolve() == file.resolve()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_json_has_the_fields_of_the_contract_and_no_pictures(tmp_path: Path) -> None:
@@ -79,10 +93,20 @@ def test_junit_counts_not_tested_as_skipped() -> None:
 
 
 @given(reason=st.text())
-def test_junit_stays_well_formed_whatever_a_check_says(reason: str) -> None:
+def test_junit_fits_the_schema_whatever_a_check_says(reason: str) -> None:
     failed = FAILED.model_copy(update={"reason": reason})
+    silent = OPEN.model_copy(update={"reason": reason})
 
-    ElementTree.fromstring(as_junit(report_of(failed)))
+    JUNIT.validate(as_junit(report_of(failed, silent, PASSED)))
+
+
+def test_an_empty_report_fits_the_junit_schema_too() -> None:
+    JUNIT.validate(as_junit(report_of()))
+
+
+def test_the_junit_schema_refuses_what_readers_would_not_understand() -> None:
+    assert not JUNIT.is_valid("<testsuites><testsuite/></testsuites>")
+    assert not JUNIT.is_valid(as_junit(report_of(OPEN)).replace("<skipped", "<untested"))
 
 
 class Loads(HTMLParser):

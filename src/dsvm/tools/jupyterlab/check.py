@@ -62,16 +62,14 @@ def wait_until_ready():
             time.sleep(0.2)
 
 
-def proper_place(name, spec):
+def proper_place(spec):
     """Where the kernel says it runs; None when its spec does not tell."""
     about = spec.get("metadata", {}).get("dsvm", {})
     if about.get("kind") == "environment":
         return f"/opt/dsvm/envs/{about['environment']}"
     if about.get("kind") == "own":
         return about["environment"]
-    if spec["language"] == "R":
-        return "/usr/lib/R"
-    return sys.prefix if name == "python3" else None
+    return "/usr/lib/R" if spec["language"] == "R" else None
 
 
 def run_notebook(name, spec):
@@ -115,7 +113,7 @@ def judge(name, spec, printed):
     answer, _, where = printed.strip().partition(" ")
     if answer != "42":
         return f"kernel `{name}` computes 6 * 7 = {printed!r}"
-    proper = proper_place(name, spec)
+    proper = proper_place(spec)
     if proper and spec["language"] in CODE and os.path.realpath(where) != os.path.realpath(proper):
         return f"kernel `{name}` runs in {where} and not in its own environment {proper}"
     return None

@@ -1,0 +1,29 @@
+"""How the help of a command looks: its words as the docs write them, without types of Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperArgument, TyperCommand, TyperOption
+
+
+class Command(TyperCommand):
+    """Shows each argument's metavar as it is: typer would write `{[NAME] ENVIRONMENT}...`."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`[OPTIONS]` and what follows it in the line `Usage:`."""
+        arguments = [each for each in self.get_params(ctx) if isinstance(each, TyperArgument)]
+        return ["[OPTIONS]", *(each.display_name_raw for each in arguments)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The lists `Arguments:` and `Options:`, each a name and its help."""
+        shown: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for each in self.get_params(ctx):
+            if isinstance(each, TyperArgument):
+                shown["Arguments"].append((each.display_name_raw, each.help or ""))
+            elif isinstance(each, TyperOption) and (record := each.get_help_record(ctx)):
+                shown["Options"].append(record)
+        for title, rows in shown.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
