@@ -262,17 +262,14 @@ def test_running_work_is_asked_for_before_a_restart(project: Project, tmp_path: 
 @contextmanager
 def at_work(project: Project) -> Iterator[None]:
     """A program that was started over SSH, and a kernel that is computing."""
+    project.inside("sh", "-c", "echo 'import time; time.sleep(5432)' > long.py")
     argv = [str(CHECKOUT / "dsvm"), "run", NAME, "--"]
     env = {"DSVM_HOME": str(project.home.root), "PATH": "/usr/bin:/bin"}
-    kernel = ["/opt/dsvm/envs/one/bin/jupyter-run", "--kernel=one", "-"]
-    code = b"import time; time.sleep(5432)"
+    kernel = ["/opt/dsvm/envs/one/bin/jupyter-run", "--kernel=one", "long.py"]
     with (
         subprocess.Popen([*argv, "sleep", "5432"], env=env, stdin=subprocess.DEVNULL) as program,
-        subprocess.Popen([*argv, *kernel], env=env, stdin=subprocess.PIPE) as computing,
+        subprocess.Popen([*argv, *kernel], env=env, stdin=subprocess.DEVNULL) as computing,
     ):
-        assert computing.stdin
-        computing.stdin.write(code)
-        computing.stdin.close()
         try:
             deadline = time.monotonic() + WAIT_S
             while not {"kernel one of ds", "`sleep 5432` of ds"} <= set(
@@ -297,6 +294,8 @@ def test_up_renews_the_guest_code_and_what_runs_goes_on(project: Project) -> Non
         echo 'raise SystemExit("the old code")' > {CODE}/work.py
         rm etc/profile.d/dsvm.sh
     """
+    project.define()
+    project.up("up", "--yes")
     project.inside("sudo", "sh", "-c", spoil)
     assert project.dsvm("stop", NAME).returncode == 0
     assert project.dsvm("start", NAME).returncode == 0
