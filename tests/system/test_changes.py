@@ -237,6 +237,20 @@ def test_a_layer_that_is_not_whole_is_named_before_boot_and_mended_by_up(
     assert answer(project.machine, "one", VERSION) == project.locked("one", "tabulate")
 
 
+def test_a_damaged_image_is_mended_though_the_definition_has_changed(project: Project) -> None:
+    image = project.machine.record.image.digest
+    assert project.dsvm("stop", NAME).returncode == 0
+    flip_a_bit(Store(project.home.store).path(image))
+    project.define(environment("one", "tabulate"), environment("two", "tabulate"))
+
+    project.up()
+
+    assert Store(project.home.store).sound(image)
+    assert project.machine.record.image.digest == image
+    assert project.inside("cat", "mine") == "mine\n"
+    assert answer(project.machine, "two", VERSION) == project.locked("two", "tabulate")
+
+
 def test_running_work_is_asked_for_before_a_restart(project: Project, tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "data.csv").write_text("1,2\n")

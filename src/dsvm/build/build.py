@@ -54,6 +54,16 @@ def build_layers(
     return _Build(lock, composition, home, progress or Silent()).layers()
 
 
+def build_disk(
+    lock: Lock, composition: Composition, home: Home, *, progress: Progress | None = None
+) -> Layer:
+    """The disk of a lock without the layers that are mounted; of `composition` the base and the
+    sources count."""
+    bare: dict[str, object] = {"interpreters": {}, "environments": (), "npm": (), "artifacts": ()}
+    layers = _Build(lock.model_copy(update=bare), composition, home, progress or Silent()).bare()
+    return next(layer for layer in layers if layer.kind == "disk")
+
+
 class _Build:
     """One run of a build."""
 
@@ -85,6 +95,9 @@ class _Build:
 
     def layers(self) -> tuple[Layer, ...]:
         return self._run(with_disk=False)
+
+    def bare(self) -> tuple[Layer, ...]:
+        return self._run(with_disk=True)
 
     def _run(self, *, with_disk: bool) -> tuple[Layer, ...]:
         work.sweep(self.home, self.store)

@@ -22,9 +22,10 @@ from dsvm.machines.change import Target, apply_change
 from dsvm.machines.create import attachable, create
 from dsvm.machines.inputs import LOCK, read_inputs
 from dsvm.machines.inside import copy_files
-from dsvm.machines.lifecycle import Unsound, check_sound, start_held
+from dsvm.machines.lifecycle import start_held
 from dsvm.machines.listing import running
 from dsvm.machines.machine import MACHINE, Machine
+from dsvm.machines.mend import mend
 from dsvm.machines.parts import applied
 from dsvm.machines.plan import Wish, check_base, plan_change
 from dsvm.machines.reports import last_report
@@ -122,10 +123,11 @@ class Bring:
         before, now = machine.record.inputs, read_inputs(self.definition)
         old = _old_wish(machine)
         change = plan_change(old, wish)
+        if running(machine) is None:
+            with self._timed("build"):
+                mend(machine, composition, wish.lock, self.progress)
         catalog_same = before.get("catalog") == now["catalog"]
         if catalog_same and _same(old, wish):
-            if running(machine) is None:
-                self._repair(machine, composition)
             guest = machine.record.guest
             with self._timed("boot"):
                 machine = start_held(self.machines, machine, progress=self.progress, renew=True)
@@ -158,17 +160,6 @@ class Bring:
             return False
         self.changes.append("guest code renewed")
         return True
-
-    def _repair(self, machine: Machine, composition: Composition) -> None:
-        """Build again what of a stopped machine's layers was damaged or is gone: the same bytes."""
-        try:
-            check_sound(machine, self.progress)
-        except Unsound as fault:
-            self.progress.note(f"{fault.what}: {fault.cause}")
-        else:
-            return
-        with self._timed("build"):
-            build(machine.record.lock, composition, self.machines.home, progress=self.progress)
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from dsvm.build.guest_tree import guest_digest
-from dsvm.build.model import Layer
-from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines.inside import apply_seed, guest_state
 from dsvm.machines.machine import Machine
@@ -15,15 +13,10 @@ from dsvm.machines.parts import applied, engine_machine, engine_of
 from dsvm.machines.ports import choose_port, is_free
 from dsvm.machines.renew import renew_guest
 from dsvm.machines.seed import refresh_network
+from dsvm.machines.sound import check_sound
 from dsvm.machines.ssh import SshFailed
 from dsvm.machines.state import Machines
 from dsvm.progress import Progress
-from dsvm.store import Store
-
-
-class Unsound(DsvmError):
-    """A layer that a machine runs on is damaged or gone."""
-
 
 BOOT_S = 120.0
 STOP_S = 30.0
@@ -123,29 +116,6 @@ def _reach(machine: Machine) -> None:
         if isinstance(failed, SshFailed):
             failed.log = console(machine)
         raise
-
-
-def check_sound(machine: Machine, progress: Progress) -> None:
-    """Raise `DsvmError` that names each layer of the machine which is damaged or gone."""
-    store = Store(machine.home.store)
-    with progress.step(f"checking the layers of {machine.name}"):
-        faults = [
-            f"{layer.name}: " + ("damaged" if store.has(layer.digest) else "not in the store")
-            for layer in needed(machine)
-            if not store.sound(layer.digest)
-        ]
-    if faults:
-        raise Unsound(
-            f"machine `{machine.name}` cannot start: its layers are not whole",
-            cause="\n".join(faults),
-            remedy=f"`dsvm up` in {machine.record.folder} builds them again",
-        )
-
-
-def needed(machine: Machine) -> tuple[Layer, ...]:
-    """The layers a machine runs on: its disk's, and those that are attached."""
-    disks = tuple(layer for layer in machine.record.image.layers if layer.kind == "disk")
-    return (*disks, *machine.record.layers)
 
 
 def console(machine: Machine) -> Path:
