@@ -144,7 +144,7 @@ def test_a_changed_definition_is_applied_and_home_stays(
 
     assert done.returncode == 0, done.stderr
     changes = json.loads(done.stdout)["changes"]
-    assert "users changed" in changes
+    assert "user ada may log in" in changes
     assert "restarted: the mounts changed" in changes
     assert inside(dsvm, "cat", "mine") == "mine\n"
     assert inside(dsvm, "cat", "notebooks/one.ipynb") == "{}"

@@ -4,7 +4,7 @@ It is no part of the OS layer, so that a change of it makes a new disk in second
 
     /usr/lib/dsvm/guest/      the package `dsvm.guest`; found as such with PYTHONPATH=/usr/lib
     /                         what lies in its folder `files`
-    /etc/systemd/system/      links that enable its units, as their [Install] says
+    /etc/systemd/{system,user}/   links that enable its units, as their [Install] says
     /usr/lib/dsvm/manifest.json   digest and paths of all of these (`dsvm.guest.renew`)
 """
 
@@ -22,8 +22,8 @@ from pathlib import PurePosixPath
 
 from dsvm.guest.places import CODE, MANIFEST
 
-UNITS = PurePosixPath("usr/lib/systemd/system")
-_ENABLED = PurePosixPath("etc/systemd/system")
+_UNITS = PurePosixPath("usr/lib/systemd")
+_ENABLED = PurePosixPath("etc/systemd")
 _INSTALL = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
 _PRIVATE = PurePosixPath("etc/sudoers.d")
 
@@ -99,12 +99,13 @@ def _files(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[PurePosix
 
 def _enabled(unit: Entry) -> Iterator[Entry]:
     """Links by which systemd starts the unit; `systemctl enable` needs a running system."""
-    if unit.path.parent != UNITS:
+    manager = unit.path.parent.name
+    if manager not in ("system", "user") or unit.path.parent != _UNITS / manager:
         return
     for line in unit.content.decode().splitlines():
         name, _, targets = line.partition("=")
         for target in targets.split() if name.strip() in _INSTALL else ():
-            folder = _ENABLED / f"{target}.{_INSTALL[name.strip()]}"
+            folder = _ENABLED / manager / f"{target}.{_INSTALL[name.strip()]}"
             yield Entry(folder / unit.path.name, link=f"/{unit.path}")
 
 

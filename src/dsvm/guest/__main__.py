@@ -1,4 +1,4 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `renew`, `watch`, `work`."""
+"""The command `dsvm-guest`: `apply`, `env ...`, `renew`, `view`, `watch`, `work`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ def _parser() -> argparse.ArgumentParser:
     renew = commands.add_parser("renew", help="put the version unpacked in FOLDER in place")
     renew.set_defaults(do=_renew)
     renew.add_argument("folder", metavar="FOLDER", type=Path)
+    view = commands.add_parser("view", help="prepare the environments as USER sees them")
+    view.set_defaults(do=_view)
+    view.add_argument("user", metavar="USER")
     commands.add_parser("watch", help="make environments below home kernels").set_defaults(
         do=_watch
     )
@@ -69,6 +72,15 @@ def _renew(asked: argparse.Namespace) -> int:
 
     with locked():
         renew.restart(renew.renew(asked.folder))
+    return 0
+
+
+def _view(asked: argparse.Namespace) -> int:
+    from dsvm.guest import environments, users
+    from dsvm.guest.apply import locked
+
+    with locked():
+        environments.prepare(users.account(asked.user))
     return 0
 
 

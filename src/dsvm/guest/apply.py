@@ -9,7 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dsvm.guest import environments, hardware, identity, kernels, network, seedfile, units, users
+from dsvm.guest import (
+    environments,
+    hardware,
+    identity,
+    kernels,
+    network,
+    seedfile,
+    units,
+    users,
+    views,
+)
 from dsvm.guest.environments import Account
 from dsvm.guest.outcome import Outcome
 from dsvm.guest.places import RUN
@@ -57,11 +67,14 @@ def _apply(seed: Seed, out: Outcome) -> None:
     with _timed(out, "environments"):
         gpu = hardware.nvidia()
         _tell_gpu(seed, gpu, out)
-        moved = environments.apply(seed, gpu, login, people, out)
+        here = views.mounted()
+        there = [person for person in people if person.name in here]
+        moved = environments.apply(seed, gpu, login, there, out)
+        views.forget()
     with _timed(out, "kernels"):
         pythons = {one.name: one.python for one in out.environments if one.variant}
         kernels.apply(seed, pythons, login)
-        _watch([login, *people])
+        _watch(login)
     with _timed(out, "units"):
         units.apply(seed, login, moved, variables, out)
     out.users = [person.name for person in people]
@@ -84,15 +97,15 @@ def _tell_gpu(seed: Seed, gpu: hardware.Gpu, out: Outcome) -> None:
         out.notes.append("a GPU is there; no environment of this machine has a build for it")
 
 
-def _watch(people: list[Account]) -> None:
-    """Start the kernel watcher of everybody, and end those of who is gone."""
-    wanted = [WATCHER.format(person.name) for person in people]
+def _watch(login: Account) -> None:
+    """Start the kernel watcher of the login, and end other ones: users have theirs when there."""
+    wanted = WATCHER.format(login.name)
     told = run("systemctl", "list-units", "--plain", "--no-legend", WATCHER.format("*"))
-    running = [line.split()[0] for line in told.splitlines() if line.strip()]
-    if gone := sorted(set(running) - set(wanted)):
+    running = {line.split()[0] for line in told.splitlines() if line.strip()}
+    if gone := sorted(running - {wanted}):
         run("systemctl", "--no-block", "stop", *gone)
-    if new := sorted(set(wanted) - set(running)):
-        run("systemctl", "--no-block", "start", *new)
+    if wanted not in running:
+        run("systemctl", "--no-block", "start", wanted)
 
 
 @contextmanager

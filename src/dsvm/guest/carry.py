@@ -53,7 +53,6 @@ def to_layer(overlay: Path, layer: Path, digest: str, *, uid: int, gid: int) -> 
     if before == digest and not journal.exists():
         write(mark, digest + "\n")
         return None
-    (overlay / "owned").unlink(missing_ok=True)
     aside = _aside(overlay, journal, before, digest)
     done = _carry(aside / "upper", folder(overlay / "upper", uid=uid, gid=gid), layer)
     result = Carried(*done, str(aside)) if aside.exists() else None

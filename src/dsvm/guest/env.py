@@ -43,7 +43,7 @@ def command(what: str, name: str, asked: argparse.Namespace) -> int:
 def ls() -> list[dict[str, Any]]:
     """The machine's environments and the user's own, each with whether it was changed."""
     found = []
-    for one in _environments().values():
+    for one in outcome.environments().values():
         row = {key: one[key] for key in ("name", "python", "mountpoint", "variant", "error")}
         changed_now = bool(one["variant"]) and bool(changed(one["name"]))
         found.append({**row, "own": False, "changed": changed_now})
@@ -98,14 +98,8 @@ def _become_root(name: str, as_json: bool) -> None:
     views.must_be_root(words)
 
 
-def _environments() -> dict[str, dict[str, Any]]:
-    found = outcome.state()["environments"]
-    assert isinstance(found, dict)
-    return found
-
-
 def _mounted(name: str) -> dict[str, Any]:
-    known = _environments()
+    known = outcome.environments()
     if name not in known:
         raise GuestError(f"no environment `{name}`; there are {', '.join(sorted(known))}")
     if not known[name]["variant"]:

@@ -7,13 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.guest import carry, layers, overlay, views
+from dsvm.guest import carry, layers, outcome, overlay, views
 from dsvm.guest.hardware import Gpu
 from dsvm.guest.outcome import EnvironmentState, Outcome
-from dsvm.guest.places import ENVS, OVERLAYS, PYTHONS, TRASH, USER_OVERLAYS, VAR, VIEWS
+from dsvm.guest.places import (
+    ENVS,
+    LAYERS,
+    OVERLAYS,
+    PYTHONS,
+    TOLD,
+    TRASH,
+    USER_OVERLAYS,
+    VAR,
+    VIEWS,
+)
 from dsvm.guest.places import overlay as overlay_of
 from dsvm.guest.seed import Seed, SeedEnvironment, SeedTree
-from dsvm.guest.system import GuestError, folder, mounts, run, unmount
+from dsvm.guest.system import GuestError, folder, mounts, run, unmount, write
 
 APPS = Path("/opt/dsvm/apps")
 
@@ -55,7 +65,10 @@ def choose(variants: Sequence[str], accelerator: str, gpu: Gpu) -> Choice:
 def apply(
     seed: Seed, gpu: Gpu, login: Account, others: Sequence[Account], out: Outcome
 ) -> set[str]:
-    """Mount all of the seed's; unmount what is not in it. Returns what is now another mount."""
+    """Mount all of the seed's; unmount what is not in it. Returns what is now another mount.
+
+    `others` are the users whose views must follow at once, as they may be logged in.
+    """
     _clean(seed)
     changed = {point for tree in seed["trees"] if (point := _tree(tree, out))}
     for environment in seed["environments"]:
@@ -95,7 +108,7 @@ def _environment(
     try:
         if choice.variant:
             digest = environment["variants"][choice.variant]["digest"]
-            layer, aside, changed = _mount(environment, digest, login, others, out.notes)
+            layer, aside, changed = _mount(environment, digest, login, others)
     except (GuestError, OSError) as failed:
         problem = str(failed)
     out.environments.append(
@@ -127,22 +140,35 @@ def _mount(
     digest: str,
     login: Account,
     others: Sequence[Account],
-    notes: list[str],
 ) -> tuple[Path, str, bool]:
     layer = layers.mounted(digest)
     point, name = Path(environment["mountpoint"]), environment["name"]
     aside, changed = _one(layer, digest, overlay_of(name, None), point, login)
     for user in others:
-        view = VIEWS / name / user.name
-        folder(view.parent.parent, mode=0o711)
-        folder(view.parent, mode=0)
-        mine = overlay_of(name, user.name)
-        told, anew = _one(layer, digest, mine, view, user)
-        if told:
-            notes.append(f"{name} of {user.name}: {told}")
-        if anew:
-            views.rebind(view, point, overlay.tag(mine), user.uid)
+        _view(name, layer, point, user)
     return layer, aside, changed
+
+
+def prepare(user: Account) -> None:
+    """Mount this user's views; what was set aside is told at the login. Raises `GuestError`."""
+    told = []
+    for name, one in outcome.environments().items():
+        if one["variant"]:
+            aside = _view(name, LAYERS / one["layer"], Path(one["mountpoint"]), user)
+            told += [f"{name}: {aside}\n"] if aside else []
+    if told:
+        write(folder(TOLD, mode=0o711) / user.name, "".join(told), uid=user.uid, mode=0o600)
+
+
+def _view(name: str, layer: Path, point: Path, user: Account) -> str:
+    """One environment as this user sees it; returns what was set aside of the user's."""
+    view, mine = VIEWS / name / user.name, overlay_of(name, user.name)
+    folder(view.parent.parent, mode=0o711)
+    folder(view.parent, mode=0)
+    told, anew = _one(layer, layer.name, mine, view, user)
+    if anew:
+        views.rebind(view, point, overlay.tag(mine), user.uid)
+    return told
 
 
 def _one(layer: Path, digest: str, changes: Path, point: Path, who: Account) -> tuple[str, bool]:

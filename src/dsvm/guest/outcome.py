@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from dsvm.guest.places import MOTD, STATE
 from dsvm.guest.system import GuestError, write
@@ -80,3 +81,10 @@ def state() -> dict[str, object]:
         raise GuestError(f"the machine has not been set up since it started: {missing}") from None
     assert isinstance(loaded, dict)
     return loaded
+
+
+def environments() -> dict[str, dict[str, Any]]:
+    """By name, each with the fields of `EnvironmentState`; raises `GuestError` as `state`."""
+    found = state()["environments"]
+    assert isinstance(found, dict)
+    return found

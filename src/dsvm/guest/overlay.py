@@ -3,22 +3,22 @@
 <overlay>/upper      what the user changed
 <overlay>/work       the kernel's own
 <overlay>/layer      digest of the layer that `upper` belongs to
-<overlay>/owned      digest of the layer whose directories were made in `upper`
 <overlay>/set-aside  what an earlier layer's changes left behind (dsvm.guest.carry)
 
-A directory of the merged tree has the owner that `upper` says, else the layer's. The login's own
-layers are built as the login's (uid 1000), so nothing has to be done for it. For everybody else
-all of the layer's directories are made in `upper` once, owned by that user: pip can then add,
-replace and remove any file, and what it changes is seen by that user alone.
+A directory of the merged tree has the owner and mode that the topmost of its parts says. The
+login's own layers are built as the login's (uid 1000), so nothing has to be done for it. For
+everybody else the layer's directories lie once more between `upper` and the layer: see
+dsvm.guest.skeleton.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from dsvm.guest.system import folder, in_user_namespace, mounts, own, run, unmount, write
+from dsvm.guest import skeleton
+from dsvm.guest.system import folder, in_user_namespace, mounts, run, unmount
 
 # The kernel reads these as separators in the options of an overlay mount.
 SPECIAL = str.maketrans({"\\": "\\\\", ":": "\\:", ",": "\\,"})
@@ -29,50 +29,35 @@ def mount(layer: Path, overlay: Path, point: Path, *, uid: int, gid: int) -> boo
     if is_mounted(layer, overlay, point):
         return False
     unmount(point)
-    prepare(layer, overlay, uid=uid, gid=gid)
+    lower = [layer] if layer.stat().st_uid == uid else [skeleton.of(layer), layer]
+    prepare(overlay, uid=uid, gid=gid)
     folder(point)
-    run("mount", "-t", "overlay", "-o", options(layer, overlay), tag(overlay), point)
+    run("mount", "-t", "overlay", "-o", options(lower, overlay), tag(overlay), point)
     return True
 
 
-def options(layer: Path, overlay: Path) -> str:
-    """The overlay's mount options; in a user namespace only `user.` attributes may be written."""
-    lower, upper, work = (
-        str(path).translate(SPECIAL) for path in (layer, overlay / "upper", overlay / "work")
-    )
+def options(lower: Sequence[Path], overlay: Path) -> str:
+    """The overlay's mount options; in a user namespace only `user.` attributes may be written.
+
+    `lower` are the read-only parts, the topmost first.
+    """
+    below = ":".join(_plain(path) for path in lower)
+    upper, work = _plain(overlay / "upper"), _plain(overlay / "work")
     extra = ",userxattr" if in_user_namespace() else ""
-    return f"nodev,nosuid,lowerdir={lower},upperdir={upper},workdir={work}{extra}"
+    return f"nodev,nosuid,lowerdir={below},upperdir={upper},workdir={work}{extra}"
 
 
-def prepare(layer: Path, overlay: Path, *, uid: int, gid: int) -> None:
-    """Make `upper` and `work`, so that this user may write everywhere in the merged tree."""
+def _plain(path: Path) -> str:
+    return str(path).translate(SPECIAL)
+
+
+def prepare(overlay: Path, *, uid: int, gid: int) -> None:
+    """Make `upper` and `work`; the top of the merged tree is this user's."""
     folder(overlay.parent, mode=0o711)
     folder(overlay, mode=0o750, gid=gid)
-    owned = overlay / "owned"
-    if not (overlay / "upper").exists():
-        owned.unlink(missing_ok=True)
-    upper = folder(overlay / "upper", uid=uid, gid=gid)
+    folder(overlay / "upper", uid=uid, gid=gid)
     shutil.rmtree(overlay / "work", ignore_errors=True)
     folder(overlay / "work", mode=0o700)
-    if layer.stat().st_uid != uid and not (owned.exists() and owned.read_text() == layer.name):
-        _own_directories(layer, upper, uid, gid)
-        write(owned, layer.name)
-
-
-def _own_directories(layer: Path, upper: Path, uid: int, gid: int) -> None:
-    """The layer's directories, empty, owned by the user; where a file is in the way it stays."""
-    for below, directories, _ in os.walk(layer):
-        here = upper / os.path.relpath(below, layer)
-        for name in list(directories):
-            source, target = Path(below, name), here / name
-            if source.is_symlink() or (os.path.lexists(target) and not target.is_dir()):
-                directories.remove(name)
-                continue
-            try:
-                target.mkdir(mode=0o755)
-                os.chown(target, uid, gid)
-            except FileExistsError:
-                own(target, uid, gid, 0o755)  # a killed run may have stopped between the two
 
 
 def is_mounted(layer: Path, overlay: Path, point: Path) -> bool:
@@ -80,8 +65,9 @@ def is_mounted(layer: Path, overlay: Path, point: Path) -> bool:
     there = mounts().get(str(point))
     if there is None or there[:2] != (tag(overlay), "overlay"):
         return False
-    parts = there[2].split(",")
-    return f"lowerdir={layer}" in parts and f"upperdir={overlay / 'upper'}" in parts
+    options = dict(part.partition("=")[::2] for part in there[2].split(","))
+    lowest = options.get("lowerdir", "").rpartition(":")[2]
+    return lowest == str(layer) and options.get("upperdir") == str(overlay / "upper")
 
 
 def tag(overlay: Path) -> str:

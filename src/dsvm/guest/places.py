@@ -3,7 +3,9 @@
 /run/dsvm/seed/seed.json         what the host says (root only)
 /run/dsvm/layers/<digest>        a layer, mounted read-only
 /run/dsvm/state.json             what `apply` made of it
+/run/dsvm/skeletons/<digest>     a layer's directories, open to further users (dsvm.guest.skeleton)
 /run/dsvm/views/<env>/<user>     an environment as another user sees it (bound at login by PAM)
+/run/dsvm/told/<user>            what that user is told at the login
 /var/lib/dsvm/overlays/<env>/    what the login changed: upper/ work/ layer set-aside/
 /var/lib/dsvm/users/<user>/<env>/  the same of another user
 /opt/dsvm/envs/<env>             the environment: layer + overlay
@@ -20,6 +22,8 @@ SEED = RUN / "seed"
 LAYERS = RUN / "layers"
 STATE = RUN / "state.json"
 VIEWS = RUN / "views"
+SKELETONS = RUN / "skeletons"
+TOLD = RUN / "told"
 APPS = RUN / "apps"
 NETWORK_ENV = RUN / "network.env"
 LOGIN_ENV = RUN / "login.env"
@@ -38,6 +42,9 @@ KERNELS = Path("/usr/local/share/jupyter/kernels")
 KEYS = Path("/etc/ssh/dsvm-keys")
 UNITS = Path("/run/systemd/system")
 EMBEDDED = Path("/usr/lib/dsvm/layers")
+
+# Every user besides the login is in it.
+GROUP = "dsvm-users"
 
 
 def overlay(environment: str, user: str | None) -> Path:

@@ -8,14 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dsvm.guest.environments import Account
-from dsvm.guest.places import KEYS, LOGIN_ENV, VIEWS
+from dsvm.guest.places import GROUP, KEYS, LOGIN_ENV, VIEWS
 from dsvm.guest.seed import Seed, SeedUser
 from dsvm.guest.system import GuestError, folder, run, write
 
-GROUP = "dsvm-users"
 PAM = Path("/etc/pam.d/sshd")
 NAMESPACES = Path("/etc/security/namespace.d/dsvm.conf")
 BEGIN, END = "# begin dsvm", "# end dsvm"
+OWN_VIEWS = (
+    f"session [success=ignore default=2] pam_succeed_if.so quiet user ingroup {GROUP}",
+    "session optional pam_exec.so type=open_session quiet stdout /usr/lib/dsvm/view",
+    "session required pam_namespace.so",
+)
+MARK, SHELL = "dsvm", "/bin/bash"
 
 
 def account(name: str) -> Account:
@@ -66,7 +71,7 @@ def views(seed: Seed, accounts: Iterable[Account]) -> None:
         BEGIN,
         f"session [success=ignore default=1] pam_succeed_if.so quiet user = {seed['login']}",
         f"session optional pam_env.so readenv=1 envfile={LOGIN_ENV}",
-        *(["session required pam_namespace.so"] if others else []),
+        *(OWN_VIEWS if others else []),
         END,
     ]
     text = PAM.read_text()
@@ -88,8 +93,8 @@ def _enable(user: SeedUser) -> Account:
     if name not in managed():
         _create(name)
     found = pwd.getpwnam(name)
-    if found.pw_shell != "/bin/bash":
-        run("usermod", "--expiredate", "", "--shell", "/bin/bash", name)
+    if found.pw_shell != SHELL:
+        run("usermod", "--expiredate", "", "--shell", SHELL, name)
     folder(Path(found.pw_dir), mode=0o700, uid=found.pw_uid, gid=found.pw_gid)
     write(KEYS / name, _lines(user["keys"]))
     return Account(name, found.pw_uid, found.pw_gid)
@@ -98,23 +103,24 @@ def _enable(user: SeedUser) -> Account:
 def _create(name: str) -> None:
     """Make the account; one that was made by a run that was killed is completed."""
     try:
-        if pwd.getpwnam(name).pw_gecos != "dsvm":
+        if pwd.getpwnam(name).pw_gecos != MARK:
             raise GuestError("the operating system has an account of that name; choose another")
+        run("usermod", "--append", "--groups", GROUP, name)
     except KeyError:
         run(
-            *("useradd", "--create-home", "--user-group", "--comment", "dsvm"),
-            *("--shell", "/bin/bash", "--key", "HOME_MODE=0700", name),
+            *("useradd", "--create-home", "--user-group", "--groups", GROUP, "--comment", MARK),
+            *("--shell", SHELL, "--key", "HOME_MODE=0700", name),
         )
-    run("usermod", "--append", "--groups", GROUP, name)
 
 
 def _disable(name: str) -> None:
-    """No login any more, by whatever key; home and changes stay where they are."""
+    """No login any more, by whatever key, and nothing runs on; home and changes stay."""
     (KEYS / name).unlink(missing_ok=True)
     known = {one.pw_name: one for one in pwd.getpwall()}
-    if name in known and known[name].pw_shell == "/bin/bash":
+    if name in known and known[name].pw_shell == SHELL:
         run("usermod", "--expiredate", "1", "--shell", "/usr/sbin/nologin", name)
-        run("pkill", "--signal", "HUP", "--uid", name, check=False)
+        run("loginctl", "terminate-user", name, check=False)
+        run("pkill", "--signal", "KILL", "--uid", name, check=False)
 
 
 def _lines(lines: Iterable[str]) -> str:

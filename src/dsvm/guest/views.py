@@ -1,7 +1,8 @@
 """A user's own view of an environment, in the mount namespaces of that user's sessions.
 
 PAM gives every session of a user a mount namespace of its own, in which the view is bound over the
-environment's mountpoint. When the view becomes another mount, running sessions must be told.
+environment's mountpoint. Views are mounted at a user's first login after a start, not before: most
+of a class is not there. When a view becomes another mount, running sessions must be told.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dsvm.guest.places import VIEWS
 from dsvm.guest.system import GuestError, mounts, run
 
 MAIN = Path("/proc/1/ns/mnt")
@@ -25,6 +27,16 @@ def must_be_root(argv: list[str]) -> None:
     if OWN.readlink() != MAIN.readlink():
         command = ["/usr/bin/dsvm-guest", *argv]
         os.execv("/usr/bin/nsenter", ["nsenter", f"--mount={MAIN}", "--", *command])
+
+
+def mounted() -> set[str]:
+    """The users that have views now."""
+    return {Path(point).name for point in mounts() if Path(point).parent.parent == VIEWS}
+
+
+def forget() -> None:
+    """Let the next login of everybody look again whether all views are there."""
+    run("systemctl", "--no-block", "stop", "dsvm-view@*.service")
 
 
 def rebind(view: Path, point: Path, tag: str, uid: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dsvm.definition import format_bytes
-from dsvm.definition.model import Definition
+from dsvm.definition.model import Definition, UserDefinition
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
 from dsvm.lock.model import (
@@ -47,7 +47,7 @@ class Change:
     dropped: tuple[str, ...] = ()
     install: tuple[OsPackage, ...] = ()
     remove: tuple[str, ...] = ()
-    users: bool = False
+    users: tuple[str, ...] = ()
     network: bool = False
     size: bool = False
     restart: tuple[str, ...] = ()
@@ -60,12 +60,13 @@ def plan_change(old: Wish, new: Wish) -> Change:
     _refuse(old, new)
     environments, dropped = _environments(old.lock, new.lock)
     install, remove = _packages(old.lock, new.lock)
+    people = tuple(_people(old.definition.users, new.definition.users))
     change = Change(
         environments=environments,
         dropped=dropped,
         install=install,
         remove=remove,
-        users=old.definition.users != new.definition.users,
+        users=people,
         network=old.definition.network != new.definition.network,
         size=old.size != new.size,
         restart=tuple(_restarts(old, new)),
@@ -162,6 +163,19 @@ def _differ(
     return {one.tool for one in new if one not in old}
 
 
+def _people(old: Mapping[str, UserDefinition], new: Mapping[str, UserDefinition]) -> Iterable[str]:
+    for name in sorted(new.keys() - old.keys()):
+        yield f"user {name} may log in"
+    for name in sorted(old.keys() - new.keys()):
+        yield (
+            f"user {name} can no longer log in and what ran was ended; /home/{name} and changes "
+            f"of environments stay, and are there again when [users.{name}] is"
+        )
+    for name in sorted(old.keys() & new.keys()):
+        if old[name] != new[name]:
+            yield f"user {name} has other keys"
+
+
 def _said(change: Change, old: Lock, size: Size) -> Iterable[str]:
     before = {environment.name for environment in old.environments}
     versions = {package.name: package.version for package in old.os.packages}
@@ -178,6 +192,6 @@ def _said(change: Change, old: Lock, size: Size) -> Iterable[str]:
     if change.size:
         memory, disk = format_bytes(size.memory), format_bytes(size.disk)
         yield f"size now {size.cpus} CPUs, {memory} of memory, {disk} of disk"
-    for done, what in ((change.users, "users"), (change.network, "network")):
-        if done:
-            yield f"{what} changed"
+    yield from change.users
+    if change.network:
+        yield "network changed"

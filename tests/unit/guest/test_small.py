@@ -102,9 +102,9 @@ def test_a_missing_layer_is_told_with_all_places_looked_at() -> None:
 
 
 def test_separators_in_a_path_do_not_end_a_mount_option() -> None:
-    shown = overlay.options(Path("/l"), Path("/a,b:c"))
+    shown = overlay.options([Path("/k"), Path("/l")], Path("/a,b:c"))
 
-    assert "upperdir=/a\\,b\\:c/upper" in shown
+    assert "lowerdir=/k:/l,upperdir=/a\\,b\\:c/upper," in shown
 
 
 def test_only_the_managed_lines_of_pam_are_replaced() -> None:

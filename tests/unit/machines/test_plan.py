@@ -106,13 +106,23 @@ def test_mounts_disk_and_app_ports_need_a_restart_cpus_and_memory_do_not() -> No
     assert why(ports=(8888,)) == ("an app needs a port of the host",)
 
 
-def test_users_need_no_restart_and_no_proof() -> None:
+def test_users_need_no_restart_and_no_proof_and_each_is_named() -> None:
     locked = lock(tree(GIT))
-    ada = Definition(name="lab", users={"ada": UserDefinition(keys=["ssh-ed25519 AAAA"])})
 
-    changed = plan_change(wish(locked), wish(locked, ada))
+    def lab(**keys: str) -> Definition:
+        users = {name: UserDefinition(keys=[f"ssh-ed25519 {key}"]) for name, key in keys.items()}
+        return Definition(name="lab", users=users)
 
-    assert changed == Change(users=True, said=("users changed",))
+    before, after = lab(ada="AAAA", bob="BBBB"), lab(bob="CCCC", eve="DDDD")
+    changed = plan_change(wish(locked, before), wish(locked, after))
+
+    assert changed == Change(users=changed.users, said=changed.users)
+    assert [line.split(" and ")[0] for line in changed.said] == [
+        "user eve may log in",
+        "user ada can no longer log in",
+        "user bob has other keys",
+    ]
+    assert "/home/ada and changes of environments stay" in changed.said[1]
 
 
 def test_a_disk_never_shrinks() -> None:
