@@ -26,6 +26,8 @@ from dsvm.store import DamagedBlob, Store, Writer, binary_size
 
 PARALLEL = 8
 CHUNK = 256 * 1024
+# How much longer than the wanted file another one may be whose digest shall be told.
+_LONGER = 64 * 1024**2
 _GONE = (404, 410)
 
 
@@ -44,7 +46,8 @@ class Limits:
 class Want:
     """A file, its sha256 (hex), its size in bytes if known, and where it may be, best first.
 
-    `proxy` is used for http addresses instead of what the environment says.
+    `proxy` is used for http addresses instead of what the environment says. `whole`: another file
+    that comes instead is read to its end, too, within bounds, so that its digest can be told.
     """
 
     name: str
@@ -52,15 +55,20 @@ class Want:
     size: int | None
     urls: tuple[str, ...]
     proxy: str | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a file could not be had. `gone`: every address answered, and none has it any more."""
+    """Why a file could not be had. `gone`: every address answered, and none has it any more.
+
+    `found` is the sha256 of the other file that came instead, where one came whole.
+    """
 
     want: Want
     reason: str
     gone: bool
+    found: str | None = None
 
 
 class FetchFailed(DsvmError):
@@ -83,11 +91,14 @@ class FetchFailed(DsvmError):
 class _Fault(Exception):
     """One try failed. `final`: another try at this address is of no use."""
 
-    def __init__(self, reason: str, *, final: bool = False, gone: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, final: bool = False, gone: bool = False, found: str | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
         self.gone = gone
+        self.found = found
 
 
 def download(
@@ -213,7 +224,8 @@ class _Job:
             for url, fault in zip(self.want.urls, faults, strict=True)
         )
         gone = all(fault.gone for fault in faults)
-        return Failure(self.want, reasons or "no source has it", gone)
+        found = next((fault.found for fault in faults if fault.found), None)
+        return Failure(self.want, reasons or "no source has it", gone, found)
 
     def _from(self, url: str) -> _Fault | None:
         """None once the file is in the store, else the last fault."""
@@ -229,7 +241,8 @@ class _Job:
             return fault
         except DamagedBlob:
             self.step.advance(-got)
-            return _Fault(f"sent {binary_size(got)} of something else (the sha256 differs)")
+            told = f"sent {binary_size(got)} of something else (the sha256 differs)"
+            return _Fault(told, found=writer.digest)
         return None
 
     def tries(self, url: str, writer: Writer) -> _Fault | None:
@@ -257,7 +270,7 @@ class _Job:
         with self.http.stream("GET", url, headers=headers) as answer:
             self._look(answer, writer)
             self._take(answer, writer)
-        if self.want.size is not None and writer.size < self.want.size:
+        if self.want.size is not None and not self.want.whole and writer.size < self.want.size:
             raise _Fault(f"ended after {binary_size(writer.size)}")
 
     def _copy(self, path: Path, writer: Writer) -> None:
@@ -296,10 +309,9 @@ class _Job:
     def _keep(self, chunk: bytes, writer: Writer) -> None:
         if self.stop.is_set():
             raise _Fault("given up", final=True)
-        if self.want.size is not None and writer.size + len(chunk) > self.want.size:
-            raise _Fault(
-                f"sent more than {binary_size(self.want.size)}: something else", final=True
-            )
+        size, spare = self.want.size, _LONGER if self.want.whole else 0
+        if size is not None and writer.size + len(chunk) > size + spare:
+            raise _Fault(f"sent more than {binary_size(size)}: something else", final=True)
         writer.write(chunk)
         self.step.advance(len(chunk))
 

@@ -10,7 +10,7 @@ import os
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -180,12 +180,22 @@ def index(folder: Path) -> None:
         (folder / "simple" / name / "index.html").write_text(page)
 
 
-def npm_package(folder: Path, root: str, name: str, *versions: str, **needs: str) -> None:
-    """Put a package in an npm registry of files; `root` is the registry's address."""
+def npm_package(
+    folder: Path,
+    root: str,
+    name: str,
+    *versions: str,
+    more: Mapping[str, object] | None = None,
+    **needs: str,
+) -> None:
+    """Put a package in an npm registry of files; `root` is the registry's address.
+
+    `needs` are its dependencies, `more` other fields of its package.json.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     known = {}
     for version in versions:
-        manifest = {"name": name, "version": version, "dependencies": needs}
+        manifest = {"name": name, "version": version, "dependencies": needs, **(more or {})}
         tarball = folder / f"{name}-{version}.tgz"
         with tarfile.open(tarball, "w:gz") as tar:
             for file, text in (("package.json", json.dumps(manifest)), ("index.js", "// empty")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock import fetch_all
 from dsvm.lock.artifacts import lock_artifact
+from dsvm.lock.fetching import OtherArtifact
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import LockedEnvironment, PythonPackage
 from dsvm.lock.npm import fetch_npm, lock_npm
@@ -232,12 +234,68 @@ def test_an_artifact_that_is_not_reached_is_a_clear_error(lab: Lab) -> None:
     assert "answered 404" in (failed.value.cause or "")
 
 
-def npm_tool(**packages: str) -> Tool:
+def test_an_artifact_that_changed_is_named_with_both_digests(lab: Lab) -> None:
+    url = lab.server.url("editor-1.0.tar.gz")
+    file = lab.web / "editor-1.0.tar.gz"
+    file.write_bytes(b"as it was")
+    locked = lock_artifact(artifact_tool(url), None, lab.home)
+    Store(lab.home.store).discard(locked.sha256)
+    file.write_bytes(b"as the maker has it now")
+
+    with pytest.raises(OtherArtifact) as refused:
+        fetch_all(example(artifacts=(locked,)), lab.home)
+
+    now = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert refused.value.what == "the artifact of `editor` is not the one that was locked"
+    assert locked.sha256 in (refused.value.cause or "")
+    assert now in (refused.value.cause or "")
+    assert "`dsvm lock --upgrade editor`" in (refused.value.remedy or "")
+
+
+def npm_tool(*without_scripts: str, **packages: str) -> Tool:
     known = load_catalog().tools["git"]
-    return known.model_copy(update={"name": "editor", "npm": NpmNeed(packages=packages)})
+    need = NpmNeed(packages=packages, without_scripts=list(without_scripts))
+    return known.model_copy(update={"name": "editor", "npm": need})
 
 
-@pytest.mark.skipif(not shutil.which("npm"), reason="this host has no npm")
+NEEDS_NPM = pytest.mark.skipif(not shutil.which("npm"), reason="this host has no npm")
+COMPILES = {"scripts": {"install": "node-gyp rebuild"}}
+
+
+@NEEDS_NPM
+def test_an_npm_package_that_would_run_a_script_is_refused_when_it_is_locked(lab: Lab) -> None:
+    root = lab.server.url("npm/")
+    npm_package(lab.web / "npm", root, "native", "1.2.0", more=COMPILES)
+    npm_package(lab.web / "npm", root, "editor", "2.0.0", native="1")
+    sources = {"npm": root}
+
+    with pytest.raises(DsvmError, match="would run scripts") as refused:
+        lock_npm(npm_tool(editor="2"), None, sources, lab.home)
+    works_without = lock_npm(npm_tool("native", editor="2"), None, sources, lab.home)
+    with pytest.raises(DsvmError, match="would run scripts"):
+        lock_npm(npm_tool(editor="2"), works_without, sources, lab.home)
+
+    assert refused.value.cause == "native 1.2.0"
+    assert "without_scripts" in (refused.value.remedy or "")
+    assert [package.name for package in works_without.packages] == ["editor", "native"]
+
+
+@NEEDS_NPM
+def test_what_npm_installs_on_other_systems_only_is_neither_locked_nor_refused(lab: Lab) -> None:
+    root = lab.server.url("npm/")
+    events = {**COMPILES, "os": ["darwin"]}
+    npm_package(lab.web / "npm", root, "compiler", "1.0.0", more=COMPILES)
+    npm_package(lab.web / "npm", root, "events", "1.0.0", more=events, compiler="1")
+    optional = {"optionalDependencies": {"events": "1"}}
+    npm_package(lab.web / "npm", root, "editor", "2.0.0", more=optional)
+
+    locked = lock_npm(npm_tool(editor="2"), None, {"npm": root}, lab.home)
+
+    assert "node_modules/events" in locked.package_lock
+    assert [package.name for package in locked.packages] == ["editor"]
+
+
+@NEEDS_NPM
 def test_npm_packages_are_locked_and_installed_offline_from_the_store(
     lab: Lab, tmp_path: Path
 ) -> None:

@@ -1,8 +1,8 @@
 """Layers of apps at /opt/dsvm/apps/<tool>: npm packages, and files from their makers.
 
 npm's lock says where in the tree each tarball belongs (`node_modules/a/node_modules/b`), so the
-tree is laid out from it without Node.js: the same bytes from any host. Packages whose install
-scripts would have to run are refused.
+tree is laid out from it without Node.js: the same bytes from any host. No install script runs;
+the lock has refused packages that need theirs.
 """
 
 from __future__ import annotations
@@ -65,13 +65,6 @@ def npm_key(npm: LockedNpm, tools_key: str) -> str:
 def build_npm(npm: LockedNpm, tools: ToolsTree, store: Store, home: Home, log: Path) -> str:
     """Lay out npm packages with their commands in `node_modules/.bin`. Raises `DsvmError`."""
     locked = json.loads(npm.package_lock)["packages"]
-    scripted = sorted(path for path, one in locked.items() if one.get("hasInstallScript"))
-    if scripted:
-        raise DsvmError(
-            f"`{npm.tool}` needs npm packages that dsvm cannot install yet",
-            cause=f"install scripts would have to run: {', '.join(scripted)}",
-            remedy="choose versions that need no compiling",
-        )
 
     def fill(tree: Path) -> None:
         for package in sorted(npm.packages, key=lambda package: package.path):

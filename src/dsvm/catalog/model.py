@@ -51,9 +51,14 @@ class EnvironmentNeed(Strict):
 
 
 class NpmNeed(Strict):
-    """npm packages, installed as one app layer at /opt/dsvm/apps/<tool>."""
+    """npm packages, installed as one app layer at /opt/dsvm/apps/<tool>.
+
+    dsvm runs no install scripts. `without_scripts` names packages that have one and do their work
+    without it, as the tool's checks prove; any other package with one is refused.
+    """
 
     packages: dict[str, str]
+    without_scripts: list[str] = Field(default_factory=list)
 
 
 class ArtifactNeed(Strict):

@@ -11,13 +11,13 @@ from urllib.parse import quote, urlsplit
 
 from dsvm.catalog import load_catalog
 from dsvm.catalog.model import Archive, Base, PythonSource
-from dsvm.errors import DsvmError
-from dsvm.fetch import Failure, FetchFailed, Limits, Want, download
+from dsvm.errors import DsvmError, ErrorGroup
+from dsvm.fetch import Failure, FetchFailed, Limits, Want, download, public
 from dsvm.home import Home
 from dsvm.lock.apt import FOUNDATION
 from dsvm.lock.hints import Hints
 from dsvm.lock.mirrors import mirrors
-from dsvm.lock.model import Lock, OsPackage, OsTree, PythonPackage
+from dsvm.lock.model import Lock, LockedArtifact, OsPackage, OsTree, PythonPackage
 from dsvm.lock.npm import fetch_npm
 from dsvm.lock.python import HOST, Resolver
 from dsvm.lock.pythonhost import python_host
@@ -29,6 +29,18 @@ from dsvm.store import Store
 # A dated archive takes in a new index some hours after it was made; what it has later may have
 # lost packages again. So these times after the index's own are asked in turn.
 _DELAYS = (timedelta(hours=12), timedelta(), timedelta(days=1), timedelta(days=3))
+
+
+class OtherArtifact(DsvmError):
+    """A maker's address gives another file than the one that was locked."""
+
+    def __init__(self, locked: LockedArtifact, found: str) -> None:
+        super().__init__(
+            f"the artifact of `{locked.tool}` is not the one that was locked",
+            cause=f"{public(locked.url)}\nlocked: sha256 {locked.sha256}\nnow:    sha256 {found}",
+            remedy=f"ask its maker why; if the new file is to be trusted, "
+            f"`dsvm lock --upgrade {locked.tool}` takes it",
+        )
 
 
 class Vanished(DsvmError):
@@ -106,8 +118,8 @@ class _Fetching:
             *(self._deb(tree, p) for tree, p in self._debs() if not store.sound(p.sha256, p.size)),
             *(_wheel(package, hints) for _, package in wheels.values()),
             *(
-                Want(f"artifact of {file.tool}", file.sha256, file.size, (file.url,))
-                for file in self.lock.artifacts
+                Want(f"artifact of {a.tool}", a.sha256, a.size, (a.url,), whole=True)
+                for a in self.lock.artifacts
             ),
         ]
         try:
@@ -127,7 +139,9 @@ class _Fetching:
             raise FetchFailed(failures)
 
     def explained(self, failed: FetchFailed) -> DsvmError:
-        """`Vanished` if nothing but old OS packages is missing, else the failure itself."""
+        """`OtherArtifact` or `Vanished` if nothing else is missing, else the failure itself."""
+        if others := self._other_artifacts(failed):
+            return others
         gone = {failure.want.sha256 for failure in failed.failures if failure.gone}
         affected = [(tree, p) for tree, p in self._debs() if p.sha256 in gone]
         packages = list({package.sha256: package for _, package in affected}.values())
@@ -137,6 +151,19 @@ class _Fetching:
         for tree in {id(tree): tree for tree, _ in affected}.values():
             now |= self._versions_now(tree)
         return Vanished(packages, now, "snapshot" in self.sources)
+
+    def _other_artifacts(self, failed: FetchFailed) -> DsvmError | None:
+        locked = {file.sha256: file for file in self.lock.artifacts}
+        others = [
+            OtherArtifact(locked[failure.want.sha256], failure.found)
+            for failure in failed.failures
+            if failure.found and failure.want.sha256 in locked
+        ]
+        rest = [f for f in failed.failures if not (f.found and f.want.sha256 in locked)]
+        if not others:
+            return None
+        more = [self.explained(FetchFailed(rest))] if rest else []
+        return ErrorGroup([*others, *more]) if len(others) + len(more) > 1 else others[0]
 
     def _versions_now(self, tree: OsTree) -> dict[str, str]:
         base = next(base for base in self.bases.values() if base.suite == tree.suite)

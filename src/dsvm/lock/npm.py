@@ -1,9 +1,7 @@
 """Resolves and fetches npm packages by npm itself, with the host's own npm configuration.
 
 The lock holds npm's own lock without addresses, and of every tarball npm's integrity (sha512) and
-the sha256 by which the store knows it. A build puts the files' places into npm's lock
-(`"resolved": "file:/<link to the blob>.tgz"`: npm takes another name for a folder) and runs
-`npm ci --offline`.
+the sha256 by which the store knows it. A build lays the tarballs out as npm's lock says.
 """
 
 from __future__ import annotations
@@ -27,26 +25,31 @@ from dsvm.catalog.model import Tool
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock.model import LockedNpm, NpmPackage
+from dsvm.lock.npmtree import Entries, installed, name_of, refuse_scripts
 from dsvm.lock.pythonhost import python_host
 from dsvm.programs import ProgramFailed, run
 from dsvm.store import Store, file_digest
 
-_HERE = {"os": "linux", "libc": "glibc"}
-_CPUS = {"x86_64": "x64", "aarch64": "arm64"}
 _NODE = Path(__file__).with_name("node.txt")
 
 
 def lock_npm(
     tool: Tool, old: LockedNpm | None, sources: Mapping[str, str], home: Home
 ) -> LockedNpm:
-    """Resolve the tool's npm packages, keeping what still fits of `old`; fetch them once."""
+    """Resolve the tool's npm packages, keeping what still fits of `old`; fetch them once.
+
+    Raises `DsvmError`, also for packages whose install scripts would have to run.
+    """
     if tool.npm is None:
         raise ValueError(f"{tool.name} needs nothing from npm")
+    without = tool.npm.without_scripts
     if old and old.requirements == tool.npm.packages:
+        refuse_scripts(json.loads(old.package_lock)["packages"], tool.name, without)
         return old
     with _Npm(sources, home, tool.name) as npm:
         package_lock = npm.resolve(tool.npm.packages, old.package_lock if old else None)
-        wanted = _tarballs(package_lock, tool.name)
+        refuse_scripts(package_lock["packages"], tool.name, without)
+        wanted = _tarballs(package_lock["packages"], tool.name)
         files = npm.fetch((name, version, integrity) for _, name, version, integrity in wanted)
     return LockedNpm(
         tool=tool.name,
@@ -150,13 +153,14 @@ class _Npm:
         return done.stdout
 
 
-def _tarballs(package_lock: Mapping[str, Any], tool: str) -> list[tuple[str, str, str, str]]:
+def _tarballs(entries: Entries, tool: str) -> list[tuple[str, str, str, str]]:
     """(path, name, version, integrity) of all that `npm ci` would install on this machine."""
     found = []
-    for path, entry in sorted(package_lock["packages"].items()):
-        if not path or entry.get("inBundle") or entry.get("link") or not _fits(entry):
+    for path in installed(entries, tool):
+        entry = entries[path]
+        if entry.get("inBundle") or entry.get("link"):
             continue
-        name = entry.get("name") or path.rpartition("node_modules/")[2]
+        name = name_of(entries, path)
         if not entry.get("integrity", "").startswith("sha512-"):
             raise DsvmError(
                 f"`{name}` of `{tool}` cannot be locked",
@@ -164,17 +168,6 @@ def _tarballs(package_lock: Mapping[str, Any], tool: str) -> list[tuple[str, str
             )
         found.append((path, name, entry["version"], entry["integrity"]))
     return found
-
-
-def _fits(entry: Mapping[str, Any]) -> bool:
-    """npm's rule for `os`, `cpu` and `libc`: listed, or not listed with an exclamation mark."""
-    here = {**_HERE, "cpu": _CPUS.get(os.uname().machine, os.uname().machine)}
-    for key, mine in here.items():
-        listed = entry.get(key, [])
-        allowed = [word for word in listed if not word.startswith("!")]
-        if f"!{mine}" in listed or (allowed and mine not in allowed):
-            return False
-    return True
 
 
 def _matches(path: Path, integrity: str, spec: str) -> None:

@@ -33,7 +33,7 @@ def request_digest(composition: Composition) -> str:
             }
             for plan in composition.environments
         ],
-        "npm": {tool.name: tool.npm.packages for tool in composition.tools if tool.npm},
+        "npm": {tool.name: tool.npm.model_dump() for tool in composition.tools if tool.npm},
         "artifacts": {tool.name: tool.artifact.url for tool in composition.tools if tool.artifact},
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -10,11 +10,6 @@ from pathlib import Path
 import pytest
 
 from dsvm.build import apps
-from dsvm.build.tools_tree import ToolsTree
-from dsvm.errors import DsvmError
-from dsvm.home import Home
-from dsvm.lock.model import LockedNpm
-from dsvm.store import Store
 
 
 def tarball(path: Path, files: dict[str, tuple[bytes, int]]) -> Path:
@@ -63,14 +58,3 @@ def test_commands_of_npm_packages_are_linked(tmp_path: Path) -> None:
     link = tmp_path / "node_modules/.bin/tool"
     assert link.readlink() == Path("../@scope/tool/cli.js")
     assert link.stat().st_mode & 0o111
-
-
-def test_npm_packages_that_must_be_compiled_are_refused_by_name(tmp_path: Path) -> None:
-    scripted = '{"packages": {"node_modules/native": {"hasInstallScript": true}}}'
-    npm = LockedNpm(tool="editor", requirements={}, packages=(), package_lock=scripted)
-    home = Home(tmp_path)
-
-    with pytest.raises(DsvmError) as fault:
-        apps.build_npm(npm, ToolsTree(tmp_path, "k"), Store(home.store), home, tmp_path / "log")
-
-    assert "node_modules/native" in str(fault.value)

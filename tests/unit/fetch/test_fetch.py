@@ -205,6 +205,19 @@ def test_a_lasting_fault_ends_in_a_clear_error(
     assert not list(store.root.rglob("*.partial"))
 
 
+@pytest.mark.parametrize("other", [b"<html>log in</html>", bytes(len(DATA) + 1)])
+def test_the_digest_of_another_file_is_told_where_it_is_asked_for(
+    mirror: Mirror, store: Store, other: bytes
+) -> None:
+    mirror.answers["/file"] = [lambda handler: handler.reply(200, other)]
+    with pytest.raises(FetchFailed) as failed:
+        fetch(store, replace(want(mirror.url()), whole=True))
+
+    assert failed.value.failures[0].found == hashlib.sha256(other).hexdigest()
+    assert len(mirror.asked) == 1
+    assert not list(store.root.glob("blobs/*/*"))
+
+
 def test_bytes_with_another_digest_are_never_kept(mirror: Mirror, store: Store) -> None:
     mirror.answers["/file"] = [lambda handler: handler.reply(200, bytes(len(DATA)))]
     progress = Counted()

@@ -1,0 +1,215 @@
+"""A company's own tools from npm and from a maker's archive: locked, built, attached, proven.
+
+The tool folders are in `own_tools`; the archive is made here and served on the loopback.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from dsvm.catalog import load_catalog
+from dsvm.catalog.model import Break, Tool
+from dsvm.home import Home
+from dsvm.machines.machine import Machine
+from dsvm.machines.state import Machines
+from dsvm.progress import Silent
+from dsvm.store import Store
+from dsvm.verify import Report, verify
+from tests.system.lock_support import serving
+from tests.system.typed import Dsvm
+
+OWN_TOOLS = Path(__file__).with_name("own_tools")
+NAME = "apps"
+# With git the OS packages are those of the machine `small`: its OS tree serves here, too.
+DEFINITION = """\
+name = "{name}"
+profile = ""
+tools = ["git", "almanac"]
+[catalog]
+paths = ["./our-tools"]
+[size]
+cpus = 1
+memory = "1G"
+"""
+
+
+@dataclass(frozen=True)
+class Company:
+    """Its definition and tools in `folder`, its archives in `served`."""
+
+    dsvm: Dsvm
+    folder: Path
+    served: Path
+    home: Home
+
+    @property
+    def machine(self) -> Machine:
+        return Machines(self.home).get(NAME)
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        catalog = load_catalog([self.folder / "our-tools"])
+        return tuple(catalog.tool(name) for name in self.machine.record.tools)
+
+    def publish(self, program: str) -> None:
+        """Put the almanac's archive on the server, with this program in it."""
+        with tarfile.open(self.served / "almanac-1.0.tar.gz", "w:gz") as tar:
+            info = tarfile.TarInfo("almanac-1.0/bin/almanac")
+            info.size, info.mode = len(program.encode()), 0o755
+            tar.addfile(info, io.BytesIO(program.encode()))
+
+    def lock(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "dsvm.lock").read_text()))
+
+
+@pytest.fixture(scope="module")
+def company(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """A running machine with the almanac; the tests add and change the rest in their order."""
+    folder = tmp_path_factory.mktemp("company")
+    served = tmp_path_factory.mktemp("served")
+    shutil.copytree(OWN_TOOLS, folder / "our-tools")
+    (folder / "dsvm.toml").write_text(DEFINITION.format(name=NAME))
+    with serving(served) as server:
+        described = folder / "our-tools" / "almanac" / "tool.toml"
+        text = described.read_text().replace("PORT", str(server.server_port))
+        described.write_text(text)
+        found = Company(dsvm, folder, served, home)
+        found.publish(program())
+        done = dsvm("up", "--yes", cwd=folder, timeout_s=1800)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield found
+        dsvm("rm", NAME, "--yes")
+
+
+def program() -> str:
+    return (OWN_TOOLS / "almanac" / "almanac.py").read_text()
+
+
+def page(company: Company, app: str) -> tuple[str, httpx.Response]:
+    """What `dsvm open` prints, and what answers there."""
+    done = company.dsvm("open", NAME, app, cwd=company.folder)
+    assert done.returncode == 0, done.stderr
+    url = done.stdout.strip()
+    return url, httpx.get(url, trust_env=False, timeout=20)
+
+
+def proven(company: Company, *only: str) -> Report:
+    return verify(company.machine, company.tools, only=only, progress=Silent())
+
+
+def test_a_tool_from_an_archive_is_locked_by_its_digest_and_opens_signed_in(
+    company: Company,
+) -> None:
+    (artifact,) = company.lock()["artifacts"]
+    url, answer = page(company, "almanac")
+
+    assert Store(company.home.store).has(artifact["sha256"], artifact["size"])
+    assert (answer.status_code, answer.text) == (200, "1900 is no leap year")
+    unsigned = httpx.get(url.partition("?")[0], trust_env=False, timeout=20)
+    assert unsigned.status_code == 403
+
+
+def test_an_archive_that_changed_since_it_was_locked_is_refused(company: Company) -> None:
+    """Another computer with the same lock: it has neither the archive nor its layer."""
+    elsewhere = company.home.root / "elsewhere"
+    shutil.copytree(company.home.store, elsewhere / "store", copy_function=os.link)
+    (artifact,) = company.lock()["artifacts"]
+    (layer,) = (one for one in company.machine.record.layers if one.name == "app-almanac")
+    for digest in (artifact["sha256"], layer.digest):
+        Store(elsewhere / "store").discard(digest)
+    company.publish(program().replace("leap year", "year of 366 days"))
+    try:
+        done = Dsvm(elsewhere)("build", cwd=company.folder, timeout_s=600)
+    finally:
+        company.publish(program())
+        shutil.rmtree(elsewhere)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "the artifact of `almanac` is not the one that was locked" in done.stderr
+    assert artifact["sha256"] in done.stderr
+    assert "`dsvm lock --upgrade almanac`" in done.stderr
+
+
+def test_a_tool_from_npm_comes_to_the_running_machine(company: Company) -> None:
+    done = company.dsvm("add", "notices", "--yes", cwd=company.folder, timeout_s=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    url, answer = page(company, "notices")
+
+    assert answer.text == "notices of this machine"
+    assert httpx.get(url.partition("?")[0], trust_env=False, timeout=20).status_code == 403
+    report = proven(company)
+    assert report.summary.failed == 0, [check.reason for check in report.checks]
+    assert {check.tool for check in report.checks} >= {"almanac", "notices", "machine"}
+
+
+def test_an_app_lies_read_only_on_its_own_layer(company: Company) -> None:
+    place = "/opt/dsvm/apps/notices"
+    ssh = company.machine.ssh
+    told = ssh.run(["sudo", "-n", "touch", f"{place}/x"], check=False)
+
+    assert "Read-only file system" in told.stderr
+    layers = {layer.name: layer for layer in company.machine.record.layers}
+    assert layers["app-notices"].mountpoint == place
+    listed = ssh.run(["ls", f"{place}/node_modules/.bin"]).stdout.split()
+    assert "semver" in listed
+
+
+@pytest.mark.parametrize("tool", ["almanac", "notices"])
+def test_a_broken_app_fails_verify_and_is_named(company: Company, tool: str) -> None:
+    machine = company.machine
+    found = next(one for one in company.tools if one.name == tool)
+    for one in found.breaks:
+        _broken(company, machine, found, one)
+
+    mended = proven(company, tool)
+    assert mended.summary.failed == 0, [check.reason for check in mended.checks]
+
+
+def _broken(company: Company, machine: Machine, tool: Tool, one: Break) -> None:
+    machine.ssh.run(["sudo", "-n", "sh", "-c", one.run], timeout_s=60)
+    try:
+        report = proven(company, tool.name)
+    finally:
+        machine.ssh.run(["sudo", "-n", "sh", "-c", one.undo], timeout_s=60)
+    told = [f"{check.check}: {check.reason}" for check in report.checks if check.reason]
+    assert any(one.expect in line for line in told), (one.name, told)
+
+
+def test_a_new_archive_is_taken_when_the_lock_is_told_to(company: Company) -> None:
+    (old,) = company.lock()["artifacts"]
+    company.publish(program().replace("leap year", "year of 366 days"))
+    moved = company.dsvm("lock", "--upgrade", "almanac", cwd=company.folder, timeout_s=600)
+    assert moved.returncode == 0, moved.stderr
+    (new,) = company.lock()["artifacts"]
+    assert new["sha256"] != old["sha256"]
+    assert "almanac" in moved.stdout
+
+    done = company.dsvm("up", "--yes", "--json", cwd=company.folder, timeout_s=600)
+    assert page(company, "almanac")[1].text == "1900 is no year of 366 days"
+    # Its check still asks for the old words: a new version is proven, not trusted.
+    assert done.returncode == 3, done.stderr
+    assert set(json.loads(done.stdout)["apps"]) == {"almanac", "notices"}
+
+
+def test_an_app_that_is_no_longer_wanted_goes(company: Company) -> None:
+    text = (company.folder / "dsvm.toml").read_text()
+    before = company.machine.record.tools
+    (company.folder / "dsvm.toml").write_text(text.replace('"almanac", ', ""))
+    done = company.dsvm("up", "--yes", "--json", cwd=company.folder, timeout_s=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    assert set(before) - set(company.machine.record.tools) == {"almanac"}
+    assert set(json.loads(done.stdout)["apps"]) == {"notices"}
+    left = company.machine.ssh.run(["ls", "/opt/dsvm/apps"]).stdout.split()
+    assert left == ["notices"]
