@@ -142,8 +142,11 @@ def test_an_archive_that_changed_since_it_was_locked_is_refused(company: Company
 
 
 def test_a_tool_from_npm_comes_to_the_running_machine(company: Company) -> None:
-    done = company.dsvm("add", "notices", "--yes", cwd=company.folder, timeout_s=1200)
+    done = company.dsvm("add", "notices", "--yes", "--json", cwd=company.folder, timeout_s=1200)
     assert done.returncode == 0, done.stdout + done.stderr
+    changes = json.loads(done.stdout)["changes"]
+    assert "app notices added" in changes
+    assert any(line.startswith("npm-notices: node_modules/express ") for line in changes)
     url, answer = page(company, "notices")
 
     assert answer.text == "notices of this machine"
@@ -186,6 +189,25 @@ def _broken(company: Company, machine: Machine, tool: Tool, one: Break) -> None:
     assert any(one.expect in line for line in told), (one.name, told)
 
 
+def test_an_app_goes_with_all_it_brought(company: Company) -> None:
+    """Its layer, unit, token and address, and the OS packages that only it needed."""
+    machine = company.machine
+    url, _ = page(company, "notices")
+    assert machine.ssh.run(["node", "--version"]).stdout.startswith("v")
+    assert company.machine.record.tools == ("git", "almanac", "notices")
+
+    changes = without(company, '"notices"')
+
+    assert "app notices taken away" in changes
+    assert any(line.startswith("npm-notices: ") for line in changes)
+    assert any(line.startswith("package nodejs ") and "removed" in line for line in changes)
+    assert left(company) == {"almanac"}
+    assert machine.ssh.run(["node", "--version"], check=False).returncode == 127
+    with pytest.raises(httpx.TransportError):
+        httpx.get(url, trust_env=False, timeout=20)
+    assert page(company, "almanac")[1].status_code == 200
+
+
 def test_a_new_archive_is_taken_when_the_lock_is_told_to(company: Company) -> None:
     (old,) = company.lock()["artifacts"]
     company.publish(program().replace("leap year", "year of 366 days"))
@@ -193,23 +215,48 @@ def test_a_new_archive_is_taken_when_the_lock_is_told_to(company: Company) -> No
     assert moved.returncode == 0, moved.stderr
     (new,) = company.lock()["artifacts"]
     assert new["sha256"] != old["sha256"]
-    assert "almanac" in moved.stdout
+    assert "artifact: almanac almanac-1.0.tar.gz is another file" in moved.stdout
 
     done = company.dsvm("up", "--yes", "--json", cwd=company.folder, timeout_s=600)
     assert page(company, "almanac")[1].text == "1900 is no year of 366 days"
+    assert "app almanac swapped" in json.loads(done.stdout)["changes"]
     # Its check still asks for the old words: a new version is proven, not trusted.
     assert done.returncode == 3, done.stderr
-    assert set(json.loads(done.stdout)["apps"]) == {"almanac", "notices"}
 
 
-def test_an_app_that_is_no_longer_wanted_goes(company: Company) -> None:
-    text = (company.folder / "dsvm.toml").read_text()
-    before = company.machine.record.tools
-    (company.folder / "dsvm.toml").write_text(text.replace('"almanac", ', ""))
+def test_an_app_that_has_failed_leaves_no_trace(company: Company) -> None:
+    machine = company.machine
+    unit = "almanac.service"
+    machine.ssh.run(["sudo", "-n", "systemctl", "kill", "--signal=SEGV", "--kill-who=main", unit])
+    until = ["sh", "-c", f"until systemctl is-failed --quiet {unit}; do sleep 0.1; done"]
+    machine.ssh.run(until, timeout_s=20)
+
+    changes = without(company, '"almanac"')
+
+    assert "app almanac taken away" in changes
+    assert left(company) == set()
+
+
+def without(company: Company, tool: str) -> list[str]:
+    """`up` without the tool: what it says has changed; nothing failed."""
+    file = company.folder / "dsvm.toml"
+    text = file.read_text()
+    assert tool in text
+    file.write_text(text.replace(f", {tool}", ""))
     done = company.dsvm("up", "--yes", "--json", cwd=company.folder, timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
+    return list(json.loads(done.stdout)["changes"])
 
-    assert set(before) - set(company.machine.record.tools) == {"almanac"}
-    assert set(json.loads(done.stdout)["apps"]) == {"notices"}
-    left = company.machine.ssh.run(["ls", "/opt/dsvm/apps"]).stdout.split()
-    assert left == ["notices"]
+
+def left(company: Company) -> set[str]:
+    """The apps of which anything is left: in the machine's record or inside it."""
+    record = company.machine.record
+    found = {*record.apps, *record.tokens, *record.pages} | {
+        layer.name.removeprefix("app-") for layer in record.layers if layer.kind == "app"
+    }
+    places = "ls /opt/dsvm/apps; ls /run/dsvm/apps; grep -o '/opt/dsvm/apps/[^ ]*' /proc/mounts;"
+    known = "systemctl list-units --all --plain --no-legend almanac.service notices.service"
+    asked = ["sudo", "-n", "sh", "-c", f"{places} {known} | cut -d' ' -f1; ls /run/systemd/system"]
+    told = company.machine.ssh.run(asked, check=False).stdout.split()
+    names = {Path(word).name.partition(".")[0] for word in told}
+    return found | ({"almanac", "notices"} & names)

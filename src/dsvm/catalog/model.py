@@ -57,7 +57,7 @@ class NpmNeed(Strict):
     without it, as the tool's checks prove; any other package with one is refused.
     """
 
-    packages: dict[str, str]
+    packages: dict[str, str] = Field(min_length=1)
     without_scripts: list[str] = Field(default_factory=list)
 
 
@@ -65,7 +65,7 @@ class ArtifactNeed(Strict):
     """A file from its maker, digest resolved at lock time; unpacked at /opt/dsvm/apps/<tool>."""
 
     url: str
-    strip: int = 0
+    strip: int = Field(default=0, ge=0)
 
 
 class Kernel(Strict):

@@ -27,6 +27,7 @@ class ToolChecker:
         self._checks(tools)
         self._breaks()
         self._services()
+        self._one_app()
         self._requires(tools)
         self._environment()
         self._unique()
@@ -67,6 +68,11 @@ class ToolChecker:
             if not file.is_file():
                 what = f"the service `{shown(service.name, 60)}` has no unit"
                 self._bad(("service", number, "name"), what, f"write it: {shown(str(file))}")
+
+    def _one_app(self) -> None:
+        if self.tool.npm and self.tool.artifact:
+            what = "it has both `[npm]` and `[artifact]`, and one folder for its files"
+            self._bad(("artifact",), what, "make two tools of it; one may `requires` the other")
 
     def _requires(self, tools: dict[str, Tool]) -> None:
         for number, name in enumerate(self.tool.requires):

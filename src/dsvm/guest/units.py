@@ -61,6 +61,8 @@ def _remove_stale(wanted: Iterable[str]) -> list[str]:
     ]
     for name in stale:
         run("systemctl", "stop", name, check=False)
+        # One that had failed would stay known as failed for as long as the machine runs.
+        run("systemctl", "reset-failed", name, check=False)
         (UNITS / name).unlink()
         drop_in = UNITS / f"{name}.d" / "dsvm.conf"
         if drop_in.exists():

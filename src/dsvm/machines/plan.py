@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dsvm.definition import format_bytes
@@ -72,7 +72,7 @@ def plan_change(old: Wish, new: Wish) -> Change:
         restart=tuple(_restarts(old, new)),
         prove=_touched(old, new, {*environments, *dropped}, install, remove),
     )
-    return replace(change, said=tuple(_said(change, old.lock, new.size)))
+    return replace(change, said=tuple(_said(change, old, new)))
 
 
 def check_base(name: str, there: str, wanted: str) -> None:
@@ -145,8 +145,8 @@ def _touched(
     added = {package.name for package in install}
     if remove or added & known or old.size.accelerator != new.size.accelerator:
         return tuple(new.tools)
-    apps_differ = _differ(old.lock.npm, new.lock.npm)
-    apps_differ |= _differ(old.lock.artifacts, new.lock.artifacts)
+    apps = _by_app(old.lock)
+    apps_differ = {name for name, app in _by_app(new.lock).items() if app != apps.get(name)}
     return tuple(
         name
         for name, (packages, environment) in new.tools.items()
@@ -155,12 +155,6 @@ def _touched(
         or environment in environments
         or added & set(packages)
     )
-
-
-def _differ(
-    old: Sequence[LockedNpm | LockedArtifact], new: Sequence[LockedNpm | LockedArtifact]
-) -> set[str]:
-    return {one.tool for one in new if one not in old}
 
 
 def _people(old: Mapping[str, UserDefinition], new: Mapping[str, UserDefinition]) -> Iterable[str]:
@@ -176,13 +170,14 @@ def _people(old: Mapping[str, UserDefinition], new: Mapping[str, UserDefinition]
             yield f"user {name} has other keys"
 
 
-def _said(change: Change, old: Lock, size: Size) -> Iterable[str]:
-    before = {environment.name for environment in old.environments}
-    versions = {package.name: package.version for package in old.os.packages}
+def _said(change: Change, old: Wish, new: Wish) -> Iterable[str]:
+    before = {environment.name for environment in old.lock.environments}
+    versions = {package.name: package.version for package in old.lock.os.packages}
     for name in change.environments:
         yield f"environment {name} {'swapped' if name in before else 'added'}"
     for name in change.dropped:
         yield f"environment {name} taken away"
+    yield from _said_of_apps(change, old, new)
     for package in change.install:
         was = versions.get(package.name)
         shown = f"{was} → {package.version}" if was else f"{package.version} added"
@@ -190,8 +185,25 @@ def _said(change: Change, old: Lock, size: Size) -> Iterable[str]:
     for name in change.remove:
         yield f"package {name} {versions[name]} removed"
     if change.size:
-        memory, disk = format_bytes(size.memory), format_bytes(size.disk)
-        yield f"size now {size.cpus} CPUs, {memory} of memory, {disk} of disk"
+        memory, disk = format_bytes(new.size.memory), format_bytes(new.size.disk)
+        yield f"size now {new.size.cpus} CPUs, {memory} of memory, {disk} of disk"
     yield from change.users
     if change.network:
         yield "network changed"
+
+
+def _said_of_apps(change: Change, old: Wish, new: Wish) -> Iterable[str]:
+    """Layers of npm packages and artifacts, by the tool they belong to."""
+    before, after = _by_app(old.lock), _by_app(new.lock)
+    for tool in sorted(after):
+        if after[tool] != before.get(tool):
+            yield f"app {tool} {'swapped' if tool in before else 'added'}"
+    for tool in sorted(set(before) - set(after)):
+        yield f"app {tool} taken away"
+    if old.ports - new.ports and not change.restart:
+        yield "a page is gone; its port of this host closes at the machine's next start"
+
+
+def _by_app(lock: Lock) -> dict[str, LockedNpm | LockedArtifact]:
+    apps: tuple[LockedNpm | LockedArtifact, ...] = (*lock.npm, *lock.artifacts)
+    return {app.tool: app for app in apps}

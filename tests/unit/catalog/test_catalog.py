@@ -160,6 +160,18 @@ hint: did you mean `frames`?"""
     )
 
 
+def test_an_app_has_one_origin(tool: Callable[..., Path]) -> None:
+    both = TOOL + '[npm]\npackages = { a = "1" }\n[artifact]\nurl = "https://a.example/a.tgz"\n'
+
+    assert (
+        screen(tool(both))
+        == """\
+error: it has both `[npm]` and `[artifact]`, and one folder for its files
+  polars/tool.toml:18   [artifact]
+hint: make two tools of it; one may `requires` the other"""
+    )
+
+
 def test_misspelt_keys_are_told_with_the_nearest(tool: Callable[..., Path]) -> None:
     text = TOOL.replace("summary", "sumary").replace("licence = ", 'name = "x"\nlicence = ')
     assert (

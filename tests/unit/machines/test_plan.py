@@ -7,6 +7,7 @@ import pytest
 from dsvm.definition.model import Definition, UserDefinition
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
+from dsvm.lock.model import LockedArtifact, LockedNpm
 from dsvm.machines.plan import Change, plan_change
 from tests.unit.machines.support import SIZE, deb, environment, lock, tree, wish
 
@@ -89,6 +90,43 @@ def test_a_package_no_longer_asked_for_is_removed() -> None:
 
     assert change.remove == ("vim",)
     assert change.said == ("package vim 1.0 removed",)
+
+
+def test_apps_that_come_go_and_change_are_told_and_prove_their_tools() -> None:
+    nothing: tuple[tuple[str, ...], str | None] = ((), None)
+    tools = dict.fromkeys(("editor", "kept", "notices"), nothing)
+    old = lock(tree(GIT)).model_copy(
+        update={
+            "npm": (npm("kept"), npm("gone")),
+            "artifacts": (artifact("editor", "1"), artifact("also-gone", "1")),
+        }
+    )
+    new = lock(tree(GIT)).model_copy(
+        update={"npm": (npm("kept"), npm("notices")), "artifacts": (artifact("editor", "2"),)}
+    )
+
+    change = plan_change(
+        wish(old, tools={**tools, "gone": nothing}, ports=(80, 81)),
+        wish(new, tools=tools, ports=(80,)),
+    )
+
+    assert change.said == (
+        "app editor swapped",
+        "app notices added",
+        "app also-gone taken away",
+        "app gone taken away",
+        "a page is gone; its port of this host closes at the machine's next start",
+    )
+    assert change.prove == ("editor", "notices")
+    assert change.restart == ()
+
+
+def npm(tool: str) -> LockedNpm:
+    return LockedNpm(tool=tool, requirements={}, packages=(), package_lock="{}")
+
+
+def artifact(tool: str, content: str) -> LockedArtifact:
+    return LockedArtifact(tool=tool, url="https://maker.example/a.tgz", sha256=content, size=1)
 
 
 def test_mounts_disk_and_app_ports_need_a_restart_cpus_and_memory_do_not() -> None:

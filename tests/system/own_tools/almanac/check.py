@@ -11,7 +11,7 @@ ENV = Path("/run/dsvm/apps/almanac.env").read_text()
 SETTINGS = dict(line.split("=", 1) for line in ENV.splitlines())
 PAGE = f"http://127.0.0.1:{SETTINGS['DSVM_PORT']}"
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-READY_S = 15
+READY_S = 6
 
 
 def ask(path: str) -> tuple[int, str]:

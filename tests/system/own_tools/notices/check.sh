@@ -2,7 +2,7 @@
 set -eu
 . /run/dsvm/apps/notices.env
 page="http://127.0.0.1:$DSVM_PORT"
-curl --silent --retry 20 --retry-connrefused --retry-delay 1 --output /dev/null "$page/ready"
+curl --silent --retry 6 --retry-connrefused --retry-delay 1 --output /dev/null "$page/ready"
 [ "$(curl --silent "$page/?token=$DSVM_TOKEN")" = "notices of this machine" ] || {
   echo "notices.service does not show its page" >&2
   exit 1
