@@ -334,6 +334,7 @@ def test_up_renews_the_guest_code_and_what_runs_goes_on(project: Project) -> Non
         "guest",
         "kernel-launcher.py",
         "manifest.json",
+        "view",
     ]
     gone = ["test", "-e", f"/{unit}"]
     assert project.machine.ssh.run(gone, check=False).returncode == 1

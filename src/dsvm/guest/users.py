@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import pwd
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ OWN_VIEWS = (
     "session required pam_namespace.so",
 )
 MARK, SHELL = "dsvm", "/bin/bash"
+END_S = 5.0
 
 
 def account(name: str) -> Account:
@@ -119,8 +121,19 @@ def _disable(name: str) -> None:
     known = {one.pw_name: one for one in pwd.getpwall()}
     if name in known and known[name].pw_shell == SHELL:
         run("usermod", "--expiredate", "1", "--shell", "/usr/sbin/nologin", name)
-        run("loginctl", "terminate-user", name, check=False)
-        run("pkill", "--signal", "KILL", "--uid", name, check=False)
+        _end(name, known[name].pw_uid)
+
+
+def _end(name: str, uid: int) -> None:
+    """End all that runs of a user, by force what has not ended itself in time."""
+    deadline = time.monotonic() + END_S
+    run("pkill", "--signal", "TERM", "--uid", name, check=False)
+    while run("pgrep", "--uid", name, check=False):
+        if time.monotonic() > deadline:
+            run("pkill", "--signal", "KILL", "--uid", name, check=False)
+        time.sleep(0.05)
+    run("systemctl", "stop", f"user-{uid}.slice", check=False)
+    run("systemctl", "reset-failed", f"user@{uid}.service", check=False)
 
 
 def _lines(lines: Iterable[str]) -> str:
