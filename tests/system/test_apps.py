@@ -11,6 +11,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,20 +121,29 @@ def test_a_tool_from_an_archive_is_locked_by_its_digest_and_opens_signed_in(
     assert unsigned.status_code == 403
 
 
+@contextmanager
+def another_computer(company: Company) -> Iterator[Home]:
+    """It has the same files in its store, and no machine."""
+    elsewhere = Home(company.home.root / "elsewhere")
+    shutil.copytree(company.home.store, elsewhere.store, copy_function=os.link)
+    try:
+        yield elsewhere
+    finally:
+        shutil.rmtree(elsewhere.root)
+
+
 def test_an_archive_that_changed_since_it_was_locked_is_refused(company: Company) -> None:
-    """Another computer with the same lock: it has neither the archive nor its layer."""
-    elsewhere = company.home.root / "elsewhere"
-    shutil.copytree(company.home.store, elsewhere / "store", copy_function=os.link)
+    """The other computer has neither the archive nor its layer."""
     (artifact,) = company.lock()["artifacts"]
     (layer,) = (one for one in company.machine.record.layers if one.name == "app-almanac")
-    for digest in (artifact["sha256"], layer.digest):
-        Store(elsewhere / "store").discard(digest)
     company.publish(program().replace("leap year", "year of 366 days"))
     try:
-        done = Dsvm(elsewhere)("build", cwd=company.folder, timeout_s=600)
+        with another_computer(company) as elsewhere:
+            for digest in (artifact["sha256"], layer.digest):
+                Store(elsewhere.store).discard(digest)
+            done = Dsvm(elsewhere.root)("build", cwd=company.folder, timeout_s=600)
     finally:
         company.publish(program())
-        shutil.rmtree(elsewhere)
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the artifact of `almanac` is not the one that was locked" in done.stderr
@@ -190,8 +200,9 @@ def _broken(company: Company, machine: Machine, tool: Tool, one: Break) -> None:
 
 
 def test_an_app_goes_with_all_it_brought(company: Company) -> None:
-    """Its layer, unit, token and address, and the OS packages that only it needed."""
+    """Its layer, unit, token, address, the OS packages only it needed; with gc its files."""
     machine = company.machine
+    (npm,) = company.lock()["npm"]
     url, _ = page(company, "notices")
     assert machine.ssh.run(["node", "--version"]).stdout.startswith("v")
     assert company.machine.record.tools == ("git", "almanac", "notices")
@@ -206,6 +217,14 @@ def test_an_app_goes_with_all_it_brought(company: Company) -> None:
     with pytest.raises(httpx.TransportError):
         httpx.get(url, trust_env=False, timeout=20)
     assert page(company, "almanac")[1].status_code == 200
+    (artifact,) = company.lock()["artifacts"]
+    with another_computer(company) as elsewhere:
+        done = Dsvm(elsewhere.root)("gc", "--json", cwd=company.folder)
+        store = Store(elsewhere.store)
+        assert not [one["name"] for one in npm["packages"] if store.has(one["sha256"])]
+        assert store.has(artifact["sha256"])
+    tarballs = sum(one["size"] for one in npm["packages"])
+    assert json.loads(done.stdout)["freed"]["downloads"] >= tarballs > 0
 
 
 def test_a_new_archive_is_taken_when_the_lock_is_told_to(company: Company) -> None:

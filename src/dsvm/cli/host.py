@@ -26,7 +26,7 @@ def gc(
         bool, typer.Option("--dry-run", help="Only tell what would be freed.")
     ] = False,
 ) -> None:
-    """Free what no machine and no lock here needs: downloads, layers, images."""
+    """Free what no machine and no lock here needs: downloads, layers, images, caches."""
     from dsvm.console import size
     from dsvm.definition import find
     from dsvm.machines.gc import gc as free

@@ -90,12 +90,13 @@ def fetch_all(
         bases or load_catalog().bases,
     )
     store = Store(home.store)
-    try:
-        job.download(store, progress, limits)
-    except FetchFailed as failed:
-        raise job.explained(failed) from failed
-    for npm in lock.npm:
-        fetch_npm(npm, job.sources, home)
+    with store.using():
+        try:
+            job.download(store, progress, limits)
+        except FetchFailed as failed:
+            raise job.explained(failed) from failed
+        for npm in lock.npm:
+            fetch_npm(npm, job.sources, home)
 
 
 @dataclass(frozen=True)

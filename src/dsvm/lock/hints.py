@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from filelock import FileLock
@@ -38,11 +39,32 @@ class Hints:
                 new = {key: url for key, url in self._new.items() if key.startswith(group)}
                 if new.items() <= known.items():
                     continue
-                partial = self._folder / f"{group}.partial"
-                text = json.dumps({**known, **new}, indent=0, sort_keys=True)
-                with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:  # noqa: PTH123
-                    f.write(text)
-                partial.replace(self._path(group))
+                self._write(group, _text({**known, **new}))
+
+    def forget(self, keep: Collection[str], *, dry_run: bool = False) -> int:
+        """Remove the addresses of all other files; the bytes that frees (or would)."""
+        if not self._folder.is_dir():
+            return 0
+        with FileLock(self._folder / "lock"):
+            return sum(self._forget(path, keep, dry_run) for path in self._folder.glob("*.json"))
+
+    def _forget(self, path: Path, keep: Collection[str], dry_run: bool) -> int:
+        before, known = path.stat().st_size, self._read(path.stem)
+        left = {sha256: url for sha256, url in known.items() if sha256 in keep}
+        text = _text(left) if left else ""
+        if left == known:
+            return 0
+        if not dry_run and left:
+            self._write(path.stem, text)
+        elif not dry_run:
+            path.unlink()
+        return before - len(text.encode())
+
+    def _write(self, group: str, text: str) -> None:
+        partial = self._folder / f"{group}.partial"
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:  # noqa: PTH123
+            f.write(text)
+        partial.replace(self._path(group))
 
     def _path(self, group: str) -> Path:
         return self._folder / f"{group}.json"
@@ -53,3 +75,7 @@ class Hints:
         except (OSError, ValueError):
             return {}
         return known
+
+
+def _text(known: Mapping[str, str]) -> str:
+    return json.dumps(known, indent=0, sort_keys=True)

