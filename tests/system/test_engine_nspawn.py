@@ -262,6 +262,23 @@ def test_a_mounted_folder_belongs_to_the_login_and_its_files_to_the_hosts_owner(
     assert (made.stat().st_uid, made.stat().st_gid) == (4321, 4321)
 
 
+def test_root_inside_changes_a_mounted_folders_files_and_creates_none(running: Spare) -> None:
+    """Its owner is nobody on the host: docs/troubleshooting.md says so in these words."""
+    source = running.machine.mounts[0].source
+    running.run("echo one > /srv/data/changed; echo one > /srv/data/removed")
+
+    running.run("echo two >> /srv/data/changed; rm /srv/data/removed", root=True)
+    refused = running.run("touch /srv/data/made-by-root", root=True, check=False)
+    as_login = running.run("sudo -u ds touch /srv/data/made-as-ds", root=True)
+
+    assert (source / "changed").read_text() == "one\ntwo\n"
+    assert not (source / "removed").exists()
+    assert as_login == ""
+    assert (source / "made-as-ds").stat().st_uid == 4321
+    assert "Value too large for defined data type" in refused
+    assert not (source / "made-by-root").exists()
+
+
 def test_a_protected_folder_is_read_only_for_root_too(running: Spare) -> None:
     assert running.run("cat /srv/protected/hello") == "from the host\n"
     assert "Read-only" in running.run("touch /srv/protected/x", root=True, check=False)

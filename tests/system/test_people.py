@@ -6,6 +6,7 @@ The tests follow one another on one machine: `ds` is its owner, `ada` and `bob` 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -67,10 +68,16 @@ class People:
     def bob(self) -> Person:
         return Person(self.machine, "bob", self.keys / "bob")
 
-    def define(self, *users: str, more: str = "") -> None:
+    @property
+    def shared(self) -> Path:
+        """A folder of the host that is seen inside at ~/shared."""
+        return self.folder / "shared"
+
+    def define(self, *users: str) -> None:
         lines = [f'name = "{NAME}"', 'profile = ""', 'tools = ["git", "jupyterlab"]']
         lines += ["[environments.one]", f'requirements = ["tabulate=={OLD}", "uv"]']
-        lines += ["[size]", "cpus = 1", 'memory = "1G"', more]
+        lines += ["[size]", "cpus = 1", 'memory = "1G"']
+        lines += ["[mounts]", f'"~/shared" = "{self.shared}"']
         for user in users:
             public = (self.keys / f"{user}.pub").read_text().strip()
             lines += [f"[users.{user}]", f'keys = ["{public}"]']
@@ -92,7 +99,7 @@ class People:
 @pytest.fixture(scope="module")
 def people(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     folder, keys = home.root / "definitions" / NAME, tmp_path_factory.mktemp("keys")
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "shared").mkdir(parents=True, exist_ok=True)
     for user in ("ada", "bob"):
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / user)]
         subprocess.run(words, check=True)
@@ -127,6 +134,14 @@ def test_what_the_owner_changes_is_told_and_taken_back(people: People) -> None:
     assert people.inside(f"ls {ONE}").split() == ["bin", "lib", "lib64", "pyvenv.cfg", "share"]
     assert people.dsvm("env", "diff", "one", cwd=people.folder).stdout == ""
     assert row()["changed"] is False
+
+
+def test_what_is_written_in_a_mounted_folder_belongs_to_the_caller(people: People) -> None:
+    (people.shared / "theirs").write_text("of the host\n")
+
+    assert people.inside("cat shared/theirs; echo inside > shared/mine") == "of the host\n"
+    assert (people.shared / "mine").read_text() == "inside\n"
+    assert (people.shared / "mine").stat().st_uid == os.getuid()
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,9 @@ class Definition(Strict):
     )
     mounts: dict[str, str] = Field(
         default_factory=dict,
-        description='Folders kept on the host and seen inside; ":ro" at the end protects them.',
+        description='Folders kept on the host and seen inside; ":ro" at the end protects them. '
+        "What the login writes there belongs to the folder's owner on the host; root inside "
+        "cannot create files in them.",
         examples=[{"~/data": "/srv/data:ro"}],
     )
     network: NetworkDefinition = Field(
