@@ -56,6 +56,7 @@ def guest_state(machine: Machine) -> dict[str, Any]:
 def apply_seed(machine: Machine) -> dict[str, Any]:
     """Let the guest apply the seed that the host has just written; return its state."""
     machine.ssh.run(["sudo", "-n", "dsvm-guest", "apply"], timeout_s=APPLY_S, check=False)
+    machine.ssh.anew()  # the login's variables may be others now
     return guest_state(machine)
 
 

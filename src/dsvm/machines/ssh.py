@@ -173,6 +173,16 @@ class Ssh:
             )
             control.unlink(missing_ok=True)
 
+    def anew(self) -> None:
+        """Let the next command log in anew: groups and variables of a login are those of its
+        connection. What runs on the shared connection goes on."""
+        if self._master_listens():
+            subprocess.run(
+                ["ssh", *self._options(), "-O", "stop", self._target()],
+                capture_output=True,
+                check=False,
+            )
+
     def _options(self) -> list[str]:
         settings = {
             "BatchMode": "yes",
