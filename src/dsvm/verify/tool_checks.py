@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from dsvm.catalog.model import Check, Tool
 from dsvm.definition.sizes import parse_bytes
 from dsvm.errors import DsvmError
+from dsvm.machines.machine import LOGIN
 from dsvm.machines.ssh import RemoteFailed, SshFailed
 from dsvm.verify.model import CheckResult
 from dsvm.verify.outcome import Ended, judge
@@ -31,6 +32,8 @@ def jobs_of(tool: Tool, setting: Setting) -> Iterator[Job]:
             yield Job(f"{tool.name}: {unit}", partial(_unit, tool, unit, setting))
     if _kernels(tool):
         yield Job(f"{tool.name}: kernel", partial(_kernel_specs, tool, setting))
+    if tool.environment:
+        yield Job(f"{tool.name}: write permission", partial(_writable, tool, setting))
     for number, check in enumerate(tool.checks):
         yield Job(
             f"{tool.name}: {check.name}",
@@ -151,6 +154,18 @@ def _kernel_specs(tool: Tool, setting: Setting) -> CheckResult:
     except DsvmError as failed:
         reason = failed.cause or failed.what
     return _result(tool, "kernel spec", reason, begin)
+
+
+def _writable(tool: Tool, setting: Setting) -> CheckResult:
+    """The login may install into and remove from the environment; what it lacks is named."""
+    begin = time.monotonic()
+    assert tool.environment
+    try:
+        closed = setting.scratch.ask("closed", tool.environment.name)
+        reason = f"{LOGIN} may not write to {', '.join(closed)}" if closed else None
+    except DsvmError as failed:
+        reason = failed.cause or failed.what
+    return _result(tool, "write permission", reason, begin)
 
 
 def kernel_fault(name: str, argv: list[str], spec: dict[str, object] | None) -> str | None:

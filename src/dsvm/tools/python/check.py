@@ -1,10 +1,12 @@
 """Fits and scores a classifier on real data, compares numba with numpy, draws the result."""
 
 import json
+import os
 import platform
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import matplotlib
 
@@ -22,9 +24,13 @@ from sklearn.datasets import load_diabetes, load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, confusion_matrix
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_info
 
 if sys.prefix != "/opt/dsvm/envs/base":
     sys.exit(f"this is the Python of {sys.prefix}, not of /opt/dsvm/envs/base")
+
+# What OpenBLAS calls the kernels that it has for CPUs without AVX (its TargetList.txt).
+BEFORE_AVX = {"Katmai", "Prescott", "Core2", "Penryn", "Dunnington", "Atom", "Nehalem"}
 
 
 def classifier() -> float:
@@ -71,6 +77,20 @@ def tables_agree() -> None:
     assert pd.__version__ == version("pandas")
 
 
+def blas_threads() -> int:
+    """numpy computes with OpenBLAS, with the CPU's instructions, on more than one where it can."""
+    found = [one for one in threadpool_info() if "/numpy.libs/" in one["filepath"]]
+    if [one["internal_api"] for one in found] != ["openblas"]:
+        sys.exit(f"numpy does not compute with OpenBLAS: {found}")
+    architecture, flags = found[0]["architecture"], Path("/proc/cpuinfo").read_text().split()
+    if architecture in BEFORE_AVX and "avx2" in flags:
+        sys.exit(f"numpy's OpenBLAS computes as for {architecture}, though this CPU has AVX2")
+    threads, cpus = int(found[0]["num_threads"]), len(os.sched_getaffinity(0))
+    if threads < min(2, cpus):
+        sys.exit(f"numpy's OpenBLAS computes on {threads} thread of {cpus} CPUs")
+    return threads
+
+
 def known_answers() -> None:
     x = sympy.Symbol("x")
     assert sympy.integrate(sympy.exp(-(x**2)), (x, -sympy.oo, sympy.oo)) == sympy.sqrt(sympy.pi)
@@ -83,6 +103,7 @@ def known_answers() -> None:
 numba_equals_numpy()
 tables_agree()
 known_answers()
+threads = blas_threads()
 start = time.perf_counter()
 a = np.random.default_rng(0).normal(size=(1000, 1000))
 product = a @ a
@@ -95,6 +116,7 @@ print(
             "device": "cpu",
             "accuracy": round(classifier(), 4),
             "blas_gflops": round(gflops, 1),
+            "blas_threads": threads,
             "versions": {"python": platform.python_version()} | {n: version(n) for n in names},
         }
     )

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import time
 from importlib.metadata import version
 
@@ -15,6 +16,8 @@ import xgboost
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+if sys.prefix != "/opt/dsvm/envs/boosting":
+    sys.exit(f"this is the Python of {sys.prefix}, not of /opt/dsvm/envs/boosting")
 expected = "cuda" if os.environ.get("DSVM_VARIANT") == "nvidia" else "cpu"
 if expected == "cuda" and shutil.which("nvidia-smi") is None:
     raise SystemExit("the nvidia build is mounted, but there is no nvidia-smi")

@@ -20,6 +20,7 @@ from typing import Any
 STATE = Path("/run/dsvm/state.json")
 LAYERS = Path("/run/dsvm/layers")
 DPKG = Path("/var/lib/dpkg/info")
+ENVS = Path("/opt/dsvm/envs")
 KERNELS = Path("/usr/local/share/jupyter/kernels")
 ROUNDS = 3
 
@@ -114,6 +115,13 @@ def environments() -> dict[str, Any]:
     return found
 
 
+def closed(environment: str) -> list[str]:
+    """The folders of an environment into which packages go and this user may not write."""
+    place = ENVS / environment
+    folders = [place / "bin", *sorted(place.glob("lib/python3*/site-packages"))]
+    return [str(one) for one in folders if not os.access(one, os.W_OK)]
+
+
 def kernels() -> dict[str, Any]:
     """Every kernel spec; `starts` tells whether its program is there."""
     found: dict[str, Any] = {}
@@ -176,7 +184,7 @@ def _said(*argv: str) -> str:
 
 QUESTIONS: dict[str, Callable[..., object]] = {
     question.__name__: question
-    for question in (start, packages, files, environments, kernels, units, unit, ports)
+    for question in (start, packages, files, environments, closed, kernels, units, unit, ports)
 }
 
 if __name__ == "__main__":
