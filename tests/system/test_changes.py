@@ -7,16 +7,18 @@ what it begins with.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
+from dsvm.build.guest_tree import entries
 from dsvm.guest.places import CODE, MANIFEST
 from dsvm.home import Home
 from dsvm.lock import read_lock
@@ -239,8 +241,11 @@ def test_a_layer_that_is_not_whole_is_named_before_boot_and_mended_by_up(
 
 def test_a_damaged_image_is_mended_though_the_definition_has_changed(project: Project) -> None:
     image = project.machine.record.image.digest
-    assert project.dsvm("stop", NAME).returncode == 0
     flip_a_bit(Store(project.home.store).path(image))
+    full = project.dsvm("verify", NAME, "--tool", "machine", "--full")
+    assert full.returncode == 3
+    assert re.search(rf"FAILED +machine +image .*{image[:12]}", full.stdout), full.stdout
+    assert project.dsvm("stop", NAME).returncode == 0
     project.define(environment("one", "tabulate"), environment("two", "tabulate"))
 
     project.up()
@@ -249,6 +254,16 @@ def test_a_damaged_image_is_mended_though_the_definition_has_changed(project: Pr
     assert project.machine.record.image.digest == image
     assert project.inside("cat", "mine") == "mine\n"
     assert answer(project.machine, "two", VERSION) == project.locked("two", "tabulate")
+
+
+def test_every_file_of_the_machine_is_read_again_when_that_is_asked_for(project: Project) -> None:
+    done = project.dsvm("verify", NAME, "--full", "--json", timeout_s=300)
+    assert done.returncode == 0, done.stdout
+    rows = {row["check"]: row for row in json.loads(done.stdout)["checks"]}
+    files = rows["files of OS packages"]["measurements"]
+
+    assert files["read"] == files["packages"] > 100
+    assert rows["image"]["outcome"] == "passed"
 
 
 def test_running_work_is_asked_for_before_a_restart(project: Project, tmp_path: Path) -> None:
@@ -329,13 +344,11 @@ def test_up_renews_the_guest_code_and_what_runs_goes_on(project: Project) -> Non
     ]
     assert running_work(project.machine) == []
     assert project.inside("systemctl", "show", "-P", "MainPID", "goes-on") == pid
-    assert project.inside("sh", "-c", "ls /etc/profile.d/dsvm.sh; ls -A /usr/lib/dsvm").split() == [
-        "/etc/profile.d/dsvm.sh",
-        "guest",
-        "kernel-launcher.py",
-        "manifest.json",
-        "view",
-    ]
+    project.inside("test", "-e", "/etc/profile.d/dsvm.sh")
+    ours = PurePosixPath("/usr/lib/dsvm")
+    paths = [PurePosixPath("/", entry.path) for entry in entries()]
+    parts = {path.relative_to(ours).parts[0] for path in paths if path.is_relative_to(ours)}
+    assert set(project.inside("ls", "-A", str(ours)).split()) == parts
     gone = ["test", "-e", f"/{unit}"]
     assert project.machine.ssh.run(gone, check=False).returncode == 1
     assert project.proven() == {"git", "machine"}

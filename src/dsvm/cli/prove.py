@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,14 +32,23 @@ def verify(
         typer.Option(
             *("--tool", "-t"),
             metavar="TOOL",
-            help="Only this tool; may be repeated.",
+            help="Only this tool; may be repeated; `machine`: the machine itself.",
             autocompletion=complete.tools,
         ),
     ] = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Read every file of the OS packages and the image again; takes minutes."
+        ),
+    ] = False,
 ) -> int:
     """Prove the machine: run the checks of its tools, write the report."""
+    from dsvm.machines.machine import MACHINE
+
     machine = machine_meant(call, name)
-    report = prove(call)(machine, _tools_of(machine, tool or []), tuple(tool or ()))
+    only = tuple(dict.fromkeys([*tool, MACHINE] if tool and full else tool or []))
+    report = prove(call, full=full)(machine, _tools_of(machine, only), only)
     if call.json:
         call.console.json(
             report.model_dump(mode="json", exclude={"checks": {"__all__": {"figures"}}})
@@ -49,29 +58,32 @@ def verify(
     return CHECK_FAILED if report.summary.failed else 0
 
 
-def prove(call: Call) -> Callable[[Machine, tuple[Tool, ...], tuple[str, ...]], Report]:
+def prove(
+    call: Call, *, full: bool = False
+) -> Callable[[Machine, tuple[Tool, ...], tuple[str, ...]], Report]:
     """What `up` and `verify` prove a machine with."""
 
     def proven(machine: Machine, tools: tuple[Tool, ...], only: tuple[str, ...]) -> Report:
         from dsvm.verify import verify as run_checks
 
-        return run_checks(machine, tools, only=only, progress=call.progress)
+        return run_checks(machine, tools, only=only, full=full, progress=call.progress)
 
     return proven
 
 
-def _tools_of(machine: Machine, wanted: list[str]) -> tuple[Tool, ...]:
+def _tools_of(machine: Machine, wanted: Sequence[str]) -> tuple[Tool, ...]:
     """The tools the machine was made with. Raises `UsageError` for a wanted one it lacks."""
     from dsvm.catalog import load_catalog
     from dsvm.errors import UsageError
+    from dsvm.machines.machine import MACHINE
     from dsvm.machines.parts import applied, on_host
 
     record = machine.record
     for name in wanted:
-        if name not in record.tools:
+        if name not in (*record.tools, MACHINE):
             raise UsageError(
                 f"machine `{machine.name}` has no tool `{name}`",
-                remedy=f"it has {', '.join(record.tools)}; `dsvm add {name}` adds one",
+                remedy=f"it has {', '.join([*record.tools, MACHINE])}; `dsvm add {name}` adds one",
             )
     own = [on_host(path, Path(record.folder)) for path in applied(record).catalog.paths]
     catalog = load_catalog(own)

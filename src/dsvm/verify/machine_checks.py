@@ -44,10 +44,10 @@ class Found:
     measured: dict[str, object] = field(default_factory=dict)
 
 
-def machine_jobs(setting: Setting, changes: list[str]) -> list[Job]:
+def machine_jobs(setting: Setting, full: bool, changes: list[str]) -> list[Job]:
     """The jobs; what they find changed by the person is added to `changes`."""
     checks: list[tuple[str, Callable[[Setting], Found], float]] = [
-        ("files of OS packages", _os_files, FILES_S),
+        ("files of OS packages", partial(_os_files, "all" if full else "changed"), FILES_S),
         ("layers", _layers, 60),
         ("OS packages", _os_packages, 20),
         ("environments", _environments, 20),
@@ -56,6 +56,8 @@ def machine_jobs(setting: Setting, changes: list[str]) -> list[Job]:
         ("services", _services, 5),
         ("ports", _ports, 5),
     ]
+    if full:
+        checks.insert(0, ("image", _image, FILES_S))
     return [
         Job(f"machine: {name}", partial(_run, name, check, setting, changes), expect_s=expect_s)
         for name, check, expect_s in checks
@@ -120,9 +122,11 @@ def compare_os(locked: Iterable[OsPackage], there: Mapping[str, str]) -> Found:
     return found
 
 
-def _os_files(setting: Setting) -> Found:
-    lines = setting.scratch.ask("files", root=True, timeout_s=FILES_S * setting.patience)
-    return judge_files(lines)
+def _os_files(which: str, setting: Setting) -> Found:
+    told = setting.scratch.ask("files", which, root=True, timeout_s=FILES_S * setting.patience)
+    found = judge_files(told["wrong"])
+    found.measured = {"packages": told["packages"], "read": told["read"]}
+    return found
 
 
 def judge_files(lines: Iterable[str]) -> Found:
@@ -242,6 +246,22 @@ def judge_ports(sockets: Iterable[Mapping[str, object]], declared: set[int]) -> 
         line = f"{one['program']} listens on {one['protocol']} {address}:{port}"
         (found.changes if person else found.faults).append(line)
     return found
+
+
+def _image(setting: Setting) -> Found:
+    return check_image(setting.machine)
+
+
+def check_image(machine: Machine) -> Found:
+    """The image that the machine's disk stands on still has the digest it was built with."""
+    image = machine.record.image
+    try:
+        Store(machine.home.store).verify(image.digest)
+    except DsvmError as damaged:
+        told = f"{damaged.what}: {damaged.cause}" if damaged.cause else damaged.what
+        remedy = f"`dsvm stop {machine.name}`, then `dsvm up` builds it again"
+        return Found([f"image: {told}; {remedy}"])
+    return Found(measured={"hashed": binary_size(image.bytes)})
 
 
 def _layers(setting: Setting) -> Found:

@@ -48,7 +48,9 @@ class Summary(Record):
 
 class Report(Record):
     """`at` is ISO 8601 in UTC; `changes` lists what the user changed (no failure); `about` says
-    what machine it was (base, image, size), each as a person reads it."""
+    what machine it was (base, image, size), each as a person reads it. `scope` names the tools that
+    were asked for, empty: all; `full`: every byte below the machine was read again; `reached`: the
+    machine answered."""
 
     machine: str
     at: str
@@ -57,6 +59,9 @@ class Report(Record):
     checks: tuple[CheckResult, ...]
     changes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    full: bool = False
+    reached: bool = True
     about: dict[str, str] = Field(default_factory=dict)
     seconds: float = 0.0
 

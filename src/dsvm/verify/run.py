@@ -22,22 +22,30 @@ from dsvm.verify.tool_checks import jobs_of
 
 
 def verify(
-    machine: Machine, tools: Sequence[Tool], *, only: Sequence[str] = (), progress: Progress
+    machine: Machine,
+    tools: Sequence[Tool],
+    *,
+    only: Sequence[str] = (),
+    full: bool = False,
+    progress: Progress,
 ) -> Report:
     """Run the checks of `tools` (all of the machine's) inside the machine; write the report.
 
     `only` names the tools to prove; `machine` stands for the checks of the machine as a whole;
-    empty means all. The report is left below `machine.reports`. A machine that is not reached
-    gives a report too, in which that is what failed. Raises `UsageError` for an unknown name.
+    empty means all. `full` reads every file of the OS packages and the image disk again, not only
+    what shows a sign of change; it is a check of the machine.
+    The report is left below `machine.reports`. A machine that is not reached gives a report too,
+    in which that is what failed. Raises `UsageError` for an unknown name.
     """
     _known(only, tools)
     begin, at = time.monotonic(), datetime.now(UTC)
     changes: list[str] = []
     about = _about(machine)
     try:
-        checks = _proven(machine, tools, only, progress, changes, about)
+        reached = True
+        checks = _proven(machine, tools, only, full, progress, changes, about)
     except DsvmError as lost:
-        checks = [_unreached(lost, time.monotonic() - begin)]
+        checks, reached = [_unreached(lost, time.monotonic() - begin)], False
     report = Report(
         machine=machine.name,
         at=at.isoformat(timespec="milliseconds"),
@@ -46,6 +54,9 @@ def verify(
         checks=tuple(checks),
         changes=tuple(sorted(changes)),
         notes=machine.record.notes,
+        scope=tuple(only),
+        full=full,
+        reached=reached,
         about=about,
         seconds=round(time.monotonic() - begin, 2),
     )
@@ -57,6 +68,7 @@ def _proven(
     machine: Machine,
     tools: Sequence[Tool],
     only: Sequence[str],
+    full: bool,
     progress: Progress,
     changes: list[str],
     about: dict[str, str],
@@ -65,17 +77,17 @@ def _proven(
     with scratch(machine.ssh, wanted) as place:
         setting = Setting(machine, tools, place, place.ask("start"))
         about.update(system=setting.start["os"], kernel=setting.start["kernel"])
-        jobs = list(_jobs(setting, wanted, only, changes))
+        jobs = list(_jobs(setting, wanted, only, full, changes))
         return run_jobs(jobs, cpus=setting.cpus, memory=setting.memory, progress=progress)
 
 
 def _jobs(
-    setting: Setting, wanted: Sequence[Tool], only: Sequence[str], changes: list[str]
+    setting: Setting, wanted: Sequence[Tool], only: Sequence[str], full: bool, changes: list[str]
 ) -> Iterator[Job]:
     for tool in wanted:
         yield from jobs_of(tool, setting)
     if not only or MACHINE in only:
-        yield from machine_jobs(setting, changes)
+        yield from machine_jobs(setting, full, changes)
 
 
 def _known(only: Sequence[str], tools: Sequence[Tool]) -> None:

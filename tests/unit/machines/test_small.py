@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from dsvm.definition.model import SizeDefinition
 from dsvm.errors import DsvmError, UsageError
 from dsvm.machines.inputs import read_inputs
 from dsvm.machines.keys import make_keys, public
+from dsvm.machines.machine import Machine
 from dsvm.machines.model import AppPage
 from dsvm.machines.naming import resolve
 from dsvm.machines.pages import pages
@@ -127,13 +129,37 @@ def test_the_engine_gets_ports_layers_and_absolute_mounts(tmp_path: Path) -> Non
 
 def test_the_last_report_is_the_newest_whole_one(tmp_path: Path) -> None:
     lab = machine(new_home(tmp_path))
-    lab.reports.mkdir(parents=True)
-    whole = '{"at": "%s", "summary": {"passed": 1, "failed": 0, "not_tested": 0}}'
-    (lab.reports / "2026-01-01.json").write_text(whole % "2026-01-01")
-    (lab.reports / "2026-01-02.json").write_text(whole % "2026-01-02")
+    report(lab, "2026-01-01", checks={"machine": ["passed"]})
+    report(lab, "2026-01-02", checks={"machine": ["passed", "not_tested"]})
     (lab.reports / "2026-01-03.json").write_text('{"at": "20')
 
     found = last_report(lab)
 
     assert found
     assert found.at == "2026-01-02"
+    assert found.summary == {"passed": 1, "failed": 0, "not_tested": 1}
+
+
+def test_what_a_part_was_not_asked_for_counts_as_it_was_found_before(tmp_path: Path) -> None:
+    lab = machine(new_home(tmp_path))
+    lab = Machine(lab.home, lab.record.model_copy(update={"tools": ("git", "r")}))
+    report(lab, "2026-01-01", checks={"r": ["failed", "failed"]})
+    report(
+        lab, "2026-01-02", checks={"git": ["passed"], "r": ["failed", "passed"], "gone": ["failed"]}
+    )
+    report(lab, "2026-01-03", checks={"machine": ["failed"]}, reached=False)
+    report(lab, "2026-01-04", checks={"git": ["failed"]}, scope=["git"])
+    mixed = last_report(lab)
+    report(lab, "2026-01-05", checks={"machine": ["failed"]}, reached=False)
+    lost = last_report(lab)
+
+    assert mixed
+    assert lost
+    assert (mixed.at, mixed.summary) == ("2026-01-04", {"passed": 1, "failed": 2, "not_tested": 0})
+    assert lost.summary == {"passed": 0, "failed": 1, "not_tested": 0}
+
+
+def report(lab: Machine, at: str, checks: dict[str, list[str]], **more: object) -> None:
+    lab.reports.mkdir(parents=True, exist_ok=True)
+    rows = [{"tool": tool, "outcome": one} for tool, found in checks.items() for one in found]
+    (lab.reports / f"{at}.json").write_text(json.dumps({"at": at, "checks": rows, **more}))

@@ -58,25 +58,28 @@ def packages() -> list[list[str]]:
     return [line.split("\t") for line in _said("dpkg-query", "-W", "-f", fields).splitlines()]
 
 
-def files() -> list[str]:
-    """The files of OS packages that are not as their package has them, as `dpkg --verify` says.
+def files(which: str) -> dict[str, Any]:
+    """The files of OS packages that are not as their package has them, as `dpkg --verify` says,
+    and how many packages were read for it: `all`, or `changed`.
 
     Reading all of them takes long on a slow disk. The image gives every file one and the same
     time of change (ctime), which the kernel sets anew whenever a file's content or name changes
     and which no program can set back: only packages with a file of another one, or with one that
     is missing, are read.
     """
-    changed: dict[str, list[float]] = {}
-    for package, paths in _package_files().items():
-        changed[package] = [_changed_at(path) for path in paths]
-    times = Counter(time for found in changed.values() for time in found)
-    if not times:
-        return []
-    of_image = times.most_common(1)[0][0]
-    suspects = [name for name, found in changed.items() if any(one != of_image for one in found)]
-    if not suspects:
-        return []
-    return [line for line in _said("dpkg", "--verify", *suspects).splitlines() if line.strip()]
+    there = _package_files()
+    suspects = _changed(there) if which == "changed" else list(there)
+    lines = _said("dpkg", "--verify", *suspects).splitlines() if suspects else []
+    wrong = [line for line in lines if line.strip()]
+    return {"wrong": wrong, "packages": len(there), "read": len(suspects)}
+
+
+def _changed(packages: dict[str, list[str]]) -> list[str]:
+    """The packages that have a file whose time is not that of the image."""
+    times = {name: [_changed_at(path) for path in paths] for name, paths in packages.items()}
+    counts = Counter(time for found in times.values() for time in found)
+    of_image = counts.most_common(1)[0][0] if counts else 0.0
+    return [name for name, found in times.items() if any(one != of_image for one in found)]
 
 
 def _package_files() -> dict[str, list[str]]:
