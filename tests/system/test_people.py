@@ -293,3 +293,32 @@ def test_a_user_who_is_taken_away_is_out_and_the_home_stays(people: People) -> N
     people.define("ada", "bob")
     assert people.up()["changes"] == ["user ada may log in"]
     assert people.ada.type(f"cat kept; {ONE}/bin/python -c '{VERSION}'").stdout == f"kept\n{NEW}\n"
+
+
+def test_a_swapped_environment_is_seen_in_sessions_that_go_on(people: People) -> None:
+    ada = people.ada
+    ada.type(f"{ONE}/bin/pip install -q tabulate=={NEW} idna==3.9")
+    ssh = replace(people.machine.ssh, login="ada", identity=ada.key)
+    _, *words = ssh.argv(["bash"])
+    text = (people.folder / "dsvm.toml").read_text()
+    (people.folder / "dsvm.toml").write_text(text.replace(f"tabulate=={OLD}", "tabulate==0.8.9"))
+    with subprocess.Popen(
+        ["ssh", "-o", "ControlPath=none", *words], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as session:  # fmt: skip
+        assert session.stdin
+        assert session.stdout
+        session.stdin.write("echo here\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "here\n"
+
+        assert "environment one swapped" in people.up()["changes"]
+        said, _ = session.communicate(f"{ONE}/bin/python -c '{VERSION}'\n", timeout=60)
+
+    assert said == "0.8.9\n"
+    # What was ada's own and clashes with the new layer was set aside, the rest is there.
+    assert ada.type("dsvm-guest env diff one").stdout == "+ idna 3.9\n"
+    assert people.inside(f"{ONE}/bin/python -c '{VERSION}'") == "0.8.9\n"
+    words = ["ssh", "-tt", "-o", "ControlPath=none", *ssh.argv()[1:]]
+    shown = subprocess.run(words, input="exit\n", capture_output=True, text=True).stdout
+    assert "one: your tabulate did not fit the new version and were set aside" in shown

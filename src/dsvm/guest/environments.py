@@ -150,25 +150,24 @@ def _mount(
 
 
 def prepare(user: Account) -> None:
-    """Mount this user's views; what was set aside is told at the login. Raises `GuestError`."""
-    told = []
+    """Mount this user's views. Raises `GuestError`."""
     for name, one in outcome.environments().items():
         if one["variant"]:
-            aside = _view(name, LAYERS / one["layer"], Path(one["mountpoint"]), user)
-            told += [f"{name}: {aside}\n"] if aside else []
-    if told:
-        write(folder(TOLD, mode=0o711) / user.name, "".join(told), uid=user.uid, mode=0o600)
+            _view(name, LAYERS / one["layer"], Path(one["mountpoint"]), user)
 
 
-def _view(name: str, layer: Path, point: Path, user: Account) -> str:
-    """One environment as this user sees it; returns what was set aside of the user's."""
+def _view(name: str, layer: Path, point: Path, user: Account) -> None:
+    """One environment as this user sees it; what was set aside is told at the user's logins."""
     view, mine = VIEWS / name / user.name, overlay_of(name, user.name)
     folder(view.parent.parent, mode=0o711)
     folder(view.parent, mode=0)
     told, anew = _one(layer, layer.name, mine, view, user)
+    if told:
+        file = folder(TOLD, mode=0o711) / user.name
+        before = file.read_text() if file.exists() else ""
+        write(file, f"{before}{name}: {told}\n", mode=0o600, uid=user.uid, gid=user.gid)
     if anew:
         views.rebind(view, point, overlay.tag(mine), user.uid)
-    return told
 
 
 def _one(layer: Path, digest: str, changes: Path, point: Path, who: Account) -> tuple[str, bool]:
