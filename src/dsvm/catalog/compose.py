@@ -187,6 +187,7 @@ def _names(found: Draft, tools: Sequence[Tool]) -> None:
         claims += [("port", str(app.port)) for app in tool.apps]
         claims += [("kernel", kernel.name) for kernel in tool.kernels]
         claims += [("service", service.name) for service in tool.services]
+        claims += [("file", one.path) for one in tool.files]
         for kind, name in claims:
             other = apps.setdefault((kind, name), tool.name)
             if other != tool.name:

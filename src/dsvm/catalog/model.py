@@ -88,6 +88,16 @@ class Service(Strict):
     enable: bool = True
 
 
+class ConfigFile(Strict):
+    """A file of the machine below /etc; `files/<its name>` in the tool folder is its text.
+
+    It is written once the program that reads it is installed, and again when the tool has another
+    text; what a person changes in between stays.
+    """
+
+    path: str = Field(pattern=r"^/etc(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$")
+
+
 class App(Strict):
     """A web page of the tool: forwarded to the host's loopback, opened signed in.
 
@@ -153,6 +163,7 @@ class Tool(Strict):
     artifact: ArtifactNeed | None = None
     kernels: list[Kernel] = Field(default_factory=list, alias="kernel")
     services: list[Service] = Field(default_factory=list, alias="service")
+    files: list[ConfigFile] = Field(default_factory=list, alias="file")
     apps: list[App] = Field(default_factory=list, alias="app")
     checks: list[Check] = Field(alias="check", min_length=1, examples=[[{"run": "check.py"}]])
     breaks: list[Break] = Field(alias="break", min_length=1, examples=[[_BREAK]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from dsvm.catalog.model import Tool
 from dsvm.definition.faults import Faults, SourceText, nearest, shown
@@ -27,6 +28,7 @@ class ToolChecker:
         self._checks(tools)
         self._breaks()
         self._services()
+        self._files()
         self._one_app()
         self._requires(tools)
         self._environment()
@@ -69,6 +71,13 @@ class ToolChecker:
                 what = f"the service `{shown(service.name, 60)}` has no unit"
                 self._bad(("service", number, "name"), what, f"write it: {shown(str(file))}")
 
+    def _files(self) -> None:
+        for number, one in enumerate(self.tool.files):
+            file = self.tool.folder / "files" / PurePosixPath(one.path).name
+            if not file.is_file():
+                what = f"the file `{shown(one.path, 60)}` has no text"
+                self._bad(("file", number, "path"), what, f"write it: {shown(str(file))}")
+
     def _one_app(self) -> None:
         if self.tool.npm and self.tool.artifact:
             what = "it has both `[npm]` and `[artifact]`, and one folder for its files"
@@ -106,6 +115,7 @@ class ToolChecker:
             "break": [broken.name for broken in self.tool.breaks],
             "service": [service.name for service in self.tool.services],
             "app": [app.name for app in self.tool.apps],
+            "file": [PurePosixPath(one.path).name for one in self.tool.files],
             "kernel": [kernel.name for kernel in self.tool.kernels],
         }
         for key, names in groups.items():

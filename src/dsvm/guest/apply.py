@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dsvm.guest import (
+    config,
     environments,
     hardware,
     identity,
@@ -76,6 +77,7 @@ def _apply(seed: Seed, out: Outcome) -> None:
         kernels.apply(seed, pythons, login)
         _watch(login)
     with _timed(out, "units"):
+        config.apply(seed)
         units.apply(seed, login, moved, variables, out)
     out.users = [person.name for person in people]
 

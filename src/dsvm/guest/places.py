@@ -8,6 +8,7 @@
 /run/dsvm/told/<user>            what that user is told at the login
 /var/lib/dsvm/overlays/<env>/    what the login changed: upper/ work/ layer set-aside/
 /var/lib/dsvm/users/<user>/<env>/  the same of another user
+/var/lib/dsvm/config.json        path -> sha256 of the tools' configuration files as last written
 /opt/dsvm/envs/<env>             the environment: layer + overlay
 /usr/lib/dsvm/guest/             this code
 /usr/lib/dsvm/manifest.json      digest and paths of all files that came with it
@@ -36,6 +37,7 @@ VAR = Path("/var/lib/dsvm")
 OVERLAYS = VAR / "overlays"
 USER_OVERLAYS = VAR / "users"
 TRASH = VAR / "trash"
+CONFIG = VAR / "config.json"
 ENVS = Path("/opt/dsvm/envs")
 PYTHONS = Path("/opt/dsvm/pythons")
 KERNELS = Path("/usr/local/share/jupyter/kernels")

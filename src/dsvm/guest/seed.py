@@ -7,7 +7,7 @@ credentials) travel only here, never in a layer or an image.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class SeedLayer(TypedDict):
@@ -72,6 +72,13 @@ class SeedNetwork(TypedDict):
     files: dict[str, str]
 
 
+class SeedFile(TypedDict):
+    """A configuration file of a tool; `path` is absolute and below /etc."""
+
+    path: str
+    text: str
+
+
 class SeedUser(TypedDict):
     name: str
     keys: list[str]
@@ -91,5 +98,6 @@ class Seed(TypedDict):
     kernels: list[SeedKernel]
     apps: list[SeedApp]
     units: list[SeedUnit]
+    files: NotRequired[list[SeedFile]]
     users: list[SeedUser]
     network: SeedNetwork | None

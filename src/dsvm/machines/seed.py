@@ -7,6 +7,7 @@ are in this file and in no other place the guest's image or layers come from.
 from __future__ import annotations
 
 import json
+from pathlib import PurePosixPath
 
 from dsvm.build.model import Layer
 from dsvm.catalog.compose import Composition
@@ -18,6 +19,7 @@ from dsvm.guest.seed import (
     Seed,
     SeedApp,
     SeedEnvironment,
+    SeedFile,
     SeedKernel,
     SeedLayer,
     SeedNetwork,
@@ -86,6 +88,7 @@ def make_seed(
             for app in composition.apps
         ],
         units=[unit for tool in composition.tools for unit in _units(tool)],
+        files=[file for tool in composition.tools for file in _files(tool)],
         users=[
             SeedUser(name=name, keys=list(user.keys)) for name, user in definition.users.items()
         ],
@@ -150,6 +153,14 @@ def _units(tool: Tool) -> list[SeedUnit]:
         text = (tool.folder / "files" / name).read_text(encoding="utf-8")
         units.append(SeedUnit(name=name, text=text, enable=service.enable))
     return units
+
+
+def _files(tool: Tool) -> list[SeedFile]:
+    texts = tool.folder / "files"
+    return [
+        SeedFile(path=one.path, text=(texts / PurePosixPath(one.path).name).read_text("utf-8"))
+        for one in tool.files
+    ]
 
 
 def _network(definition: Definition, base: Base) -> SeedNetwork | None:

@@ -14,10 +14,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 STATE = Path("/run/dsvm/state.json")
+CONFIG = Path("/var/lib/dsvm/config.json")
 LAYERS = Path("/run/dsvm/layers")
 DPKG = Path("/var/lib/dpkg/info")
 ENVS = Path("/opt/dsvm/envs")
@@ -70,8 +72,19 @@ def files(which: str) -> dict[str, Any]:
     there = _package_files()
     suspects = _changed(there) if which == "changed" else list(there)
     lines = _said("dpkg", "--verify", *suspects).splitlines() if suspects else []
-    wrong = [line for line in lines if line.strip()]
+    ours = _unchanged_config()
+    wrong = [line for line in lines if line.strip() and line.split(maxsplit=1)[-1] not in ours]
     return {"wrong": wrong, "packages": len(there), "read": len(suspects)}
+
+
+def _unchanged_config() -> set[str]:
+    """`c /etc/x` of each configuration file that is as a tool of the catalog has it."""
+    written = json.loads(CONFIG.read_text()) if CONFIG.exists() else {}
+    return {
+        f"c {path}"
+        for path, digest in written.items()
+        if Path(path).is_file() and sha256(Path(path).read_bytes()).hexdigest() == digest
+    }
 
 
 def _changed(packages: dict[str, list[str]]) -> list[str]:
