@@ -269,6 +269,8 @@ def test_every_file_of_the_machine_is_read_again_when_that_is_asked_for(project:
 def test_running_work_is_asked_for_before_a_restart(project: Project, tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "data.csv").write_text("1,2\n")
+    project.define(environment("one", "tabulate"))
+    project.up("up", "--yes")
     project.define(environment("one", "tabulate"), f'[mounts]\n"~/data" = "{tmp_path}/shared"')
     boot = project.boot()
     with at_work(project):

@@ -50,6 +50,14 @@ PROGRAMS = {
 }
 """Program -> package of Debian and Ubuntu."""
 
+ALLOWED = (
+    "/proc/sys/kernel/random/boot_id",
+    "/proc/sys/kernel/unprivileged_userns_clone",
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+    "/proc/sys/user/max_user_namespaces",
+)
+"""What an administrator may have changed since: user namespaces, at the latest by a new boot."""
+
 ROOT_IS_ROOT = "root inside is root outside: no user namespace"
 
 INIT = "/probe"
@@ -78,7 +86,8 @@ Boot = Callable[[EngineMachine, str, bool], None]
 
 
 def probe(home: Home, boot: Boot, *, force: bool = False) -> Usable | Unusable:
-    """The answer of `boot`ing here, remembered until the kernel or a program changes.
+    """The answer of `boot`ing here, remembered until the next boot of the host, or until what
+    it stands on changes.
 
     `boot` runs a machine with the given first process, with or without user namespace, until it
     says `READY` on its console, and stops it. It raises `DsvmError` when the machine does not.
@@ -190,8 +199,9 @@ def _libraries(programs: Sequence[Path]) -> list[Path]:
 
 
 def _key() -> str:
-    """Changes with the kernel, the boot, the programs, and dsvm itself."""
+    """Changes with the boot, the kernel and what it allows, the programs, and dsvm itself."""
     parts = [platform.release(), platform.version(), dsvm.__version__]
+    parts += [path.read_text().strip() for path in map(Path, ALLOWED) if path.exists()]
     for name in sorted(PROGRAMS):
         status = Path(_which(name) or "/").stat()
         parts.append(f"{name} {status.st_mtime_ns} {status.st_size}")
