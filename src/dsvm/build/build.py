@@ -20,8 +20,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from threading import Semaphore
 
-from filelock import FileLock
-
 from dsvm.build import disk, fetching, guest_tree, keys, work
 from dsvm.build.model import Image, Layer
 from dsvm.build.parts import Part, Workshop, pythons_of
@@ -200,10 +198,8 @@ class _Build:
             return layer
         for files in fetched:
             files.result()
-        lock = self.home.cache / "locks" / f"{part.key}.lock"
-        lock.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as held:
-            held.enter_context(FileLock(lock))
+            held.enter_context(work.alone(part.key, self.home))
             if layer := self._cached(part):
                 return layer
             held.enter_context(self.slots)

@@ -2,7 +2,6 @@
 
 cache/trees/<key>       unpacked OS packages: the locked tools, a machine's own Python
 cache/closures/<key>    which packages of a tree some of them need
-cache/locks/*.lock      held while a layer is built
 
 The keys are those of `dsvm.build.package_set`; what another version of its code unpacked is under
 another key, and goes.
@@ -24,8 +23,7 @@ def needless(locks: Iterable[Lock], home: Home) -> list[Path]:
     """Files and folders to remove, while no build runs (`Store.idle`)."""
     keep = {path for lock in locks for path in _of(lock, home)}
     found = [path for kind in ("trees", "closures") for path in (home.cache / kind).glob("*")]
-    locks_of_layers = (home.cache / "locks").glob("*.lock")
-    return sorted({*found, *locks_of_layers} - keep)
+    return sorted(set(found) - keep)
 
 
 def _of(lock: Lock, home: Home) -> Iterator[Path]:

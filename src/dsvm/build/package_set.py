@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dsvm.build import debs, keys, work
 from dsvm.home import Home
 from dsvm.lock.model import OsPackage, OsTree
 from dsvm.store import Store
+from dsvm.whole import write_whole
 
 SOURCES = ("debs.py", "package_set.py")
 
@@ -39,7 +39,8 @@ class PackageSet:
         else:
             read = (debs.read(package, store.get(package.sha256)) for package in tree.packages)
             names = {deb.package.name for deb in debs.closure(wanted, read)}
-            _keep(known, json.dumps(sorted(names)))
+            known.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(known, json.dumps(sorted(names)).encode())
         return cls(tuple(package for package in tree.packages if package.name in names))
 
     @property
@@ -71,10 +72,3 @@ def _unpack(packages: list[debs.Deb], root: Path, log: Path) -> None:
             raise
     finally:
         work.remove(half)
-
-
-def _keep(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f"{path.name}.{os.getpid()}")
-    half.write_text(text)
-    half.replace(path)

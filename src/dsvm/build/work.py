@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from filelock import FileLock
+
 from dsvm import scratch
 from dsvm.errors import DsvmError
 from dsvm.home import Home
@@ -45,6 +47,22 @@ def folder(needed: int, disk: Path) -> Iterator[Path]:
         _reserved.remove(needed)
 
 
+@contextmanager
+def alone(key: str, home: Home) -> Iterator[None]:
+    """Only one process at a time makes the layer of that key; others wait here.
+
+    The lock's file goes before the lock does: filelock sees that it waited for a file without a
+    name, and takes the new one.
+    """
+    lock = home.cache / "locks" / f"{key}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
 def new_folder(path: Path) -> None:
     """A folder of a layer: mode 0755 whatever the umask."""
     path.mkdir()
@@ -56,8 +74,10 @@ def sweep(home: Home, store: Store) -> None:
     runs on the store."""
     sweep_all(home)
     with store.idle() as idle:
-        for half in (home.cache / "trees").glob("partial-*/") if idle else ():
-            remove(half)
+        if idle:
+            for half in (home.cache / "trees").glob("partial-*/"):
+                remove(half)
+            shutil.rmtree(home.cache / "locks", ignore_errors=True)
 
 
 def _place(needed: int, disk: Path) -> Path:

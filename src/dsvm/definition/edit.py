@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from tomlkit.items import AoT, Array, Table
 
 from dsvm.definition.faults import parse_toml, read_text
 from dsvm.errors import DsvmError
+from dsvm.whole import write_whole
 
 ABOVE = ("name", "base", "profile", "tools")
 
@@ -102,12 +101,7 @@ def _replace(path: Path, text: str) -> None:
     """Write beside and rename over, so that a crash leaves the old or the new text."""
     path = path.resolve()
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        fresh = Path(name)
-        fresh.chmod(path.stat().st_mode & 0o777)
-        fresh.replace(path)
+        write_whole(path, text.encode())
     except OSError as trouble:
         raise DsvmError(
             f"`{path}` cannot be written", cause=trouble.strerror, remedy="look at its permissions"

@@ -120,7 +120,9 @@ def _report(
 
 
 def _place(detail: ErrorDetails) -> Place:
-    return tuple(part for part in detail["loc"] if part != "[key]")
+    """Pydantic ends the place of a bad name with `[key]`; an unknown key may be called so."""
+    place = detail["loc"]
+    return place[:-1] if place[-1] == "[key]" and detail["type"] != "extra_forbidden" else place
 
 
 def _unknown(

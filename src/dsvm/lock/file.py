@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from dsvm.errors import DsvmError
 from dsvm.lock.model import Lock
+from dsvm.whole import write_whole
 
 
 def read_lock(path: Path) -> Lock | None:
@@ -31,12 +31,9 @@ def read_lock(path: Path) -> Lock | None:
 
 def write_lock(path: Path, lock: Lock) -> None:
     """Replace the file at once: it is the old lock or the new one, never half of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(lock_text(lock), "utf-8")
-        partial.replace(path)
+        write_whole(path, lock_text(lock).encode())
     except OSError as fault:
-        partial.unlink(missing_ok=True)
         raise DsvmError(f"{path} cannot be written", cause=fault.strerror) from fault
 
 

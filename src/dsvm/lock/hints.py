@@ -6,7 +6,6 @@ cache/urls/<2 hex>.json     {sha256: address}; 0600, since an address may hold c
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from dsvm.home import Home
+from dsvm.whole import write_whole
 
 
 class Hints:
@@ -61,10 +61,7 @@ class Hints:
         return before - len(text.encode())
 
     def _write(self, group: str, text: str) -> None:
-        partial = self._folder / f"{group}.partial"
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:  # noqa: PTH123
-            f.write(text)
-        partial.replace(self._path(group))
+        write_whole(self._path(group), text.encode(), mode=0o600)
 
     def _path(self, group: str) -> Path:
         return self._folder / f"{group}.json"

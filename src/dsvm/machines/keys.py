@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from dsvm.machines.ssh import Ssh
-from dsvm.machines.state import write_atomic
 from dsvm.programs import run
+from dsvm.whole import write_whole
 
 OWNER = "id_ed25519"
 HOST = "host_ed25519"
@@ -25,7 +25,7 @@ def make_keys(folder: Path, machine: str) -> None:
             _make_key(folder / name, comment)
     kind, key = public(folder, HOST).split()[:2]
     pin = f"{Ssh.alias(machine)} {kind} {key}\n"
-    write_atomic(folder / "known_hosts", pin.encode())
+    write_whole(folder / "known_hosts", pin.encode(), mode=0o600, synced=True)
 
 
 def public(folder: Path, name: str) -> str:

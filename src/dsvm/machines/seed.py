@@ -31,7 +31,7 @@ from dsvm.lock.model import Lock, LockedEnvironment
 from dsvm.machines.inherit import network
 from dsvm.machines.keys import HOST, OWNER, public
 from dsvm.machines.machine import LOGIN, Machine
-from dsvm.machines.state import write_atomic
+from dsvm.whole import write_whole
 
 SEED = "seed/seed.json"
 VERSION = 1
@@ -169,4 +169,5 @@ def _network(definition: Definition, base: Base) -> SeedNetwork | None:
 
 def _save(machine: Machine, seed: Seed) -> None:
     (machine.folder / SEED).parent.mkdir(mode=0o700, exist_ok=True)
-    write_atomic(machine.folder / SEED, json.dumps(seed, indent=1).encode() + b"\n")
+    text = json.dumps(seed, indent=1) + "\n"
+    write_whole(machine.folder / SEED, text.encode(), mode=0o600, synced=True)

@@ -23,6 +23,7 @@ from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.model import MachineRecord
+from dsvm.whole import write_whole
 
 HOLD_WAIT_S = 2.0
 RECORD = "machine.json"
@@ -78,7 +79,8 @@ class Machines:
         """Write the record; after return it survives a power cut."""
         folder = self.folder(record.name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomic(folder / RECORD, record.model_dump_json(indent=1).encode() + b"\n")
+        text = record.model_dump_json(indent=1) + "\n"
+        write_whole(folder / RECORD, text.encode(), mode=0o600, synced=True)
         return Machine(self.home, record)
 
     def ports_of_others(self, name: str) -> set[int]:
@@ -141,24 +143,6 @@ class Machines:
         else:
             remedy = "there is none yet: `dsvm up` makes the one of your dsvm.toml"
         return NoSuchMachine(f"there is no machine `{name}`", remedy=remedy)
-
-
-def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replace a file by a whole new one: written beside, synced, renamed, folder synced."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    entry = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(entry)
-    finally:
-        os.close(entry)
 
 
 def _busy(name: str, holder: Path) -> MachineBusy:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dsvm.catalog.compose import compose
@@ -90,6 +90,7 @@ def test_any_slip_of_the_hand_is_read_or_refused(
 
 @NO_WAIT
 @given(st.dictionaries(st.sampled_from(WORDS[:28]) | texts, values, max_size=8))
+@example({"[key]": []})
 def test_any_value_at_any_key_is_read_or_refused(tmp_path: Path, data: dict[str, Any]) -> None:
     rows = [f"{toml_key(key)} = {toml_value(value)}" for key, value in data.items()]
     survives(tmp_path, "\n".join(rows).encode())

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dsvm.engines.base import AttachedLayer, EngineMachine, Mount, Size
+from dsvm.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,7 @@ def layers_from(data: list[Mapping[str, str]]) -> tuple[AttachedLayer, ...]:
 def write_json(file: Path, data: object) -> None:
     """Whole or not at all; readable by its owner only."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        json.dump(data, out, indent=1, default=str)
-    partial.replace(file)
+    write_whole(file, json.dumps(data, indent=1, default=str).encode(), mode=0o600)
 
 
 def _machine(data: dict[str, Any]) -> EngineMachine:

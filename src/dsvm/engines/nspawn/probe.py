@@ -22,6 +22,7 @@ from dsvm.engines.base import AttachedLayer, EngineMachine, Size, Unusable, Usab
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.programs import run
+from dsvm.whole import write_whole
 
 # It moved with QEMU 8: the last releases that have it at the old place.
 _OLD_STORAGE_PACKAGE = {"debian": 12.0, "ubuntu": 23.04}
@@ -101,9 +102,7 @@ def probe(home: Home, boot: Boot, *, force: bool = False) -> Usable | Unusable:
     answer = _try(home, boot)
     if isinstance(answer, Usable):
         memory.parent.mkdir(parents=True, exist_ok=True)
-        partial = memory.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps({"key": key, "notes": answer.notes}), encoding="utf-8")
-        partial.replace(memory)
+        write_whole(memory, json.dumps({"key": key, "notes": answer.notes}).encode())
     return answer
 
 
