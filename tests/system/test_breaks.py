@@ -13,7 +13,7 @@ import pytest
 from dsvm.catalog import load_catalog
 from dsvm.catalog.model import Break, Tool
 from dsvm.home import Home
-from dsvm.machines.machine import Machine
+from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.state import Machines
 from dsvm.progress import Silent
 from dsvm.verify import Report, verify
@@ -32,19 +32,23 @@ MachineWith = Callable[[Tool], Machine]
 def machine_with(request: pytest.FixtureRequest, home: Home, dsvm: Dsvm) -> Iterator[MachineWith]:
     """The starter machine for its tools, a machine of its own for any other."""
     made: list[str] = []
+    broken: dict[str, Machine] = {}
 
     def find(tool: Tool) -> Machine:
         if tool.name in CATALOG.profiles["starter"].tools:
             machine = request.getfixturevalue("starter")
             assert isinstance(machine, Machine)
-            return machine
+            return broken.setdefault("starter", machine)
         name = f"with-{tool.name}"
         if name not in made:
             made.append(name)
             _up(home.root / "definitions" / name, name, tool.name, dsvm)
-        return Machines(home).get(name)
+        return broken.setdefault(name, Machines(home).get(name))
 
     yield find
+    for machine in broken.values():
+        whole = _proven(machine, MACHINE)
+        assert whole.summary.failed == 0, [check.reason for check in whole.checks]
     for name in made:
         dsvm("rm", name, "--yes")
 
@@ -64,7 +68,7 @@ def test_verify_fails_on_a_broken_tool_and_names_the_cause(
     machine = machine_with(tool)
     _as_root(machine, one.run)
     try:
-        broken = _proven(machine, tool)
+        broken = _proven(machine, tool.name)
     finally:
         _as_root(machine, one.undo)
 
@@ -73,14 +77,14 @@ def test_verify_fails_on_a_broken_tool_and_names_the_cause(
     told = [f"{check.check}: {check.reason}" for check in failed]
     assert any(one.expect in line for line in told), "\n".join(told)
 
-    mended = _proven(machine, tool)
+    mended = _proven(machine, tool.name)
     assert mended.summary.failed == 0, [check.reason for check in mended.checks]
     assert mended.summary.passed > 0
 
 
-def _proven(machine: Machine, tool: Tool) -> Report:
+def _proven(machine: Machine, tool: str) -> Report:
     tools = tuple(CATALOG.tool(name) for name in machine.record.tools)
-    return verify(machine, tools, only=(tool.name,), progress=Silent())
+    return verify(machine, tools, only=(tool,), progress=Silent())
 
 
 def _as_root(machine: Machine, line: str) -> None:

@@ -175,7 +175,11 @@ class Store:
     def verify(self, digest: str) -> None:
         """Hash the blob anew. Raises `MissingBlob`, or `DamagedBlob` with its name."""
         path = self.get(digest)
-        expected(file_digest(path), digest, str(path))
+        found = file_digest(path)
+        if found != digest:
+            # Its file's times may tell nothing of it: from now on `sound` shall see it, too.
+            (self.root / "sound" / digest).unlink(missing_ok=True)
+        expected(found, digest, str(path))
 
     def discard(self, digest: str) -> None:
         """Remove one blob, such as a damaged one; it is fetched or built again when needed."""

@@ -48,6 +48,7 @@ def machine_jobs(setting: Setting, full: bool, changes: list[str]) -> list[Job]:
     """The jobs; what they find changed by the person is added to `changes`."""
     checks: list[tuple[str, Callable[[Setting], Found], float]] = [
         ("files of OS packages", partial(_os_files, "all" if full else "changed"), FILES_S),
+        ("image", partial(_image, full), FILES_S if full else 5),
         ("layers", _layers, 60),
         ("OS packages", _os_packages, 20),
         ("environments", _environments, 20),
@@ -56,8 +57,6 @@ def machine_jobs(setting: Setting, full: bool, changes: list[str]) -> list[Job]:
         ("services", _services, 5),
         ("ports", _ports, 5),
     ]
-    if full:
-        checks.insert(0, ("image", _image, FILES_S))
     return [
         Job(f"machine: {name}", partial(_run, name, check, setting, changes), expect_s=expect_s)
         for name, check, expect_s in checks
@@ -248,20 +247,30 @@ def judge_ports(sockets: Iterable[Mapping[str, object]], declared: set[int]) -> 
     return found
 
 
-def _image(setting: Setting) -> Found:
-    return check_image(setting.machine)
+def _image(full: bool, setting: Setting) -> Found:
+    return check_image(setting.machine, full)
 
 
-def check_image(machine: Machine) -> Found:
-    """The image that the machine's disk stands on still has the digest it was built with."""
-    image = machine.record.image
+def check_image(machine: Machine, full: bool) -> Found:
+    """The image that the machine's disk stands on still has the digest it was built with.
+
+    Hashed for `full`, else where its file has changed and once after each boot of the host.
+    """
+    image, store = machine.record.image, Store(machine.home.store)
     try:
-        Store(machine.home.store).verify(image.digest)
+        if full or not store.sound(image.digest):
+            store.verify(image.digest)
     except DsvmError as damaged:
-        told = f"{damaged.what}: {damaged.cause}" if damaged.cause else damaged.what
-        remedy = f"`dsvm stop {machine.name}`, then `dsvm up` builds it again"
-        return Found([f"image: {told}; {remedy}"])
-    return Found(measured={"hashed": binary_size(image.bytes)})
+        return Found([f"image: {_told(damaged)}", _mended_by(machine)])
+    return Found(measured={"size": binary_size(image.bytes)})
+
+
+def _told(fault: DsvmError) -> str:
+    return f"{fault.what}: {fault.cause}" if fault.cause else fault.what
+
+
+def _mended_by(machine: Machine) -> str:
+    return f"`dsvm stop {machine.name}`, then `dsvm up`, which builds it again"
 
 
 def _layers(setting: Setting) -> Found:
@@ -278,8 +287,9 @@ def check_layers(machine: Machine) -> Found:
             store.verify(layer.digest)
             bytes_read += layer.bytes
         except DsvmError as damaged:
-            told = f"{damaged.what}: {damaged.cause}" if damaged.cause else damaged.what
-            found.faults.append(f"layer {layer.name}: {told}")
+            found.faults.append(f"layer {layer.name}: {_told(damaged)}")
+    if found.faults:
+        found.faults.append(_mended_by(machine))
     found.measured = {
         "layers": len(machine.record.layers),
         "hashed": binary_size(bytes_read),

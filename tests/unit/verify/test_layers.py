@@ -7,7 +7,8 @@ from pathlib import Path
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.store import Store
-from dsvm.verify.machine_checks import check_layers
+from dsvm.store.files import fingerprint
+from dsvm.verify.machine_checks import check_image, check_layers
 from tests.unit.machines.support import machine
 
 
@@ -32,15 +33,46 @@ def test_a_changed_layer_is_named(tmp_path: Path) -> None:
     file.chmod(0o600)
     file.write_bytes(b"LAYER")
 
-    (fault,) = check_layers(damaged).faults
+    fault, remedy = check_layers(damaged).faults
 
     assert fault.startswith("layer env-base-cpu: ")
+    assert "`dsvm up`, which builds it again" in remedy
 
 
 def test_a_layer_that_left_the_store_is_named(tmp_path: Path) -> None:
     robbed = lab(tmp_path)
     layer_file(robbed).unlink()
 
-    (fault,) = check_layers(robbed).faults
+    fault, remedy = check_layers(robbed).faults
 
     assert fault.startswith("layer env-base-cpu: ")
+    assert "`dsvm up`, which builds it again" in remedy
+
+
+def test_an_image_is_hashed_again_when_all_is_asked_for(tmp_path: Path) -> None:
+    lab = machine(Home(tmp_path))
+    store = Store(lab.home.store)
+    digest = store.put(b"image")
+    lab = Machine(
+        lab.home,
+        lab.record.model_copy(
+            update={"image": lab.record.image.model_copy(update={"digest": digest})}
+        ),
+    )
+    quick = check_image(lab, full=False)
+    spoil_unseen(store, digest)
+    unseen = check_image(lab, full=False)
+    full = check_image(lab, full=True)
+    after = check_image(lab, full=False)
+
+    assert (quick.faults, unseen.faults) == ([], [])
+    assert digest in full.faults[0]
+    assert after.faults == full.faults
+
+
+def spoil_unseen(store: Store, digest: str) -> None:
+    """As a disk loses a bit: nothing about the file tells, so the store's note still fits."""
+    blob = store.get(digest)
+    blob.chmod(0o600)
+    blob.write_bytes(b"IMAGE")
+    (store.root / "sound" / digest).write_text(fingerprint(blob))
