@@ -74,6 +74,8 @@ def _remove_stale(wanted: Iterable[str]) -> list[str]:
 def _start(unit: SeedUnit, again: bool, out: Outcome) -> None:
     """Queue the start; nobody waits for it, a boot least of all."""
     try:
+        # One that failed too often while its packages came would not be started again.
+        run("systemctl", "reset-failed", unit["name"], check=False)
         if unit["enable"]:
             run("systemctl", "--no-block", "restart" if again else "start", unit["name"])
         elif again:
