@@ -82,6 +82,11 @@ def run(
     return subprocess.CompletedProcess(words, done.returncode, stdout, stderr)
 
 
+def which(name: str) -> str | None:
+    """Where a program is; a user's PATH often lacks the sbin folders."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
+
+
 @cache
 def _dying_with_us() -> tuple[str, ...]:
     """prctl(2), PR_SET_PDEATHSIG, set by a program: Python code may not run between fork and exec

@@ -31,7 +31,7 @@ def up(
         str,
         typer.Option(
             metavar="ENGINE",
-            help="What runs the machine; `auto` takes the best.",
+            help="What runs the machine; `auto` takes the best, and keeps what it has.",
             autocompletion=complete.engines,
         ),
     ] = "auto",
@@ -107,12 +107,27 @@ def ls(call: Call) -> None:
         call.console.say("no machine yet: `dsvm up` makes the one of your dsvm.toml")
 
 
-def start(call: Call, name: NameArgument = None) -> None:
+def start(
+    call: Call,
+    name: NameArgument = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE",
+            help="What runs it from now on; the disk is the same for all.",
+            autocompletion=complete.engines,
+        ),
+    ] = None,
+) -> None:
     """Start a stopped machine."""
+    from dsvm.host.prepare import prepare
     from dsvm.machines import lifecycle
     from dsvm.machines.naming import resolve
 
-    machine = lifecycle.start(call.home, resolve(name, Path.cwd()), progress=call.progress)
+    meant = resolve(name, Path.cwd())
+    if engine:
+        prepare(engine, call.home, call.progress, agree=call.agree)
+    machine = lifecycle.start(call.home, meant, progress=call.progress, engine=engine)
     call.console.say(f"{machine.name} runs: `dsvm ssh {machine.name}`")
 
 

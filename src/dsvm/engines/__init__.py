@@ -30,18 +30,31 @@ def engine_named(name: str, home: Home | None = None) -> Engine:
     raise UsageError(f"unknown engine `{name}`", remedy=f"the engines are: {names}")
 
 
-def choose(name: str = AUTO, home: Home | None = None) -> tuple[Engine, Usable]:
+def choose(
+    name: str = AUTO, home: Home | None = None, *, folders: bool = False
+) -> tuple[Engine, Usable]:
     """The best engine that works here, or the named one.
 
+    With `folders` only engines that show folders of the host in a machine count for `auto`.
     Raises `DsvmError` with the reason of each engine when none works.
     """
     tried = all_engines(home) if name == AUTO else (engine_named(name, home),)
+    best: tuple[int, Engine, Usable] | None = None
     refusals: list[tuple[str, Unusable]] = []
     for engine in tried:
+        if best and best[0] <= engine.rank:
+            break
         answer = engine.probe()
-        if isinstance(answer, Usable):
-            return engine, answer
-        refusals.append((engine.name, answer))
+        if isinstance(answer, Usable) and name == AUTO and folders and not engine.shows_folders:
+            answer = Unusable("it cannot show folders of the host yet, and [mounts] has some")
+        if isinstance(answer, Unusable):
+            refusals.append((engine.name, answer))
+            continue
+        rank = engine.rank if answer.rank is None else answer.rank
+        if best is None or rank < best[0]:
+            best = (rank, engine, answer)
+    if best:
+        return best[1], best[2]
     raise DsvmError(
         "no engine can run a machine on this host"
         if name == AUTO

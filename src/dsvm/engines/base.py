@@ -9,9 +9,13 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True)
 class Usable:
-    """The engine has really run something here. `notes` are limits to show (isolation, size)."""
+    """The engine has really run something here. `notes` are limits to show (isolation, size).
+
+    `rank` is the engine's own unless what was found here makes it a worse choice for `auto`.
+    """
 
     notes: tuple[str, ...] = ()
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,25 +84,36 @@ class SshAddress:
 
 @dataclass(frozen=True)
 class Running:
-    """`pid` is the one process by whose death the whole machine dies; `since` is Unix time."""
+    """`pid` is the one process by whose death the whole machine dies; `since` is Unix time.
+
+    `patience` is by what to multiply the time anything in it may take: 1 at native speed.
+    """
 
     pid: int
     since: float
     notes: tuple[str, ...] = ()
+    patience: float = 1.0
 
 
 class Engine(Protocol):
     """Runs machines from a disk.
 
     A module of this package has a class `ENGINE` that implements this; it is found by looking
-    in the folder. `rank` orders `auto`: the lowest usable one is taken.
+    in the folder. `rank` orders `auto`: the lowest usable one is taken; a probe may find a
+    higher number than the engine's own, never a lower one.
+
+    `resizes_running`: CPUs and memory of a running machine can be changed. `shows_folders`: it
+    has `mounts`; one that has not refuses to start a machine with some.
     """
 
     name: str
     rank: int
+    resizes_running: bool
+    shows_folders: bool
 
     def programs(self) -> dict[str, str]:
-        """Programs the engine needs on the host: name -> Debian package."""
+        """What the engine needs on the host: program, or absolute path of a file -> package of
+        Debian and Ubuntu."""
         ...
 
     def probe(self) -> Usable | Unusable:
@@ -118,11 +133,15 @@ class Engine(Protocol):
     def ssh(self, machine: EngineMachine) -> SshAddress: ...
 
     def attach(self, machine: EngineMachine, layers: tuple[AttachedLayer, ...]) -> None:
-        """Make more layers visible in a running machine."""
+        """Make more layers, and the seed as it is now, visible in a running machine."""
         ...
 
     def stop(self, machine: EngineMachine, timeout_s: float) -> None:
         """Ask the machine to power off; after `timeout_s` kill it. No-op when it does not run."""
+        ...
+
+    def screen(self, machine: EngineMachine) -> Path | None:
+        """The Unix socket on which a running machine's display answers by VNC, if it has one."""
         ...
 
     def resize(self, machine: EngineMachine, size: Size) -> None: ...

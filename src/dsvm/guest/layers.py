@@ -2,6 +2,7 @@
 
 A layer is already mounted (the engine did it), on a block device whose serial number is the first
 20 hexadecimal digits of its digest (all a virtio disk can carry), or a file of an exported image.
+A virtual machine's kernel may load the drivers of such devices later than this asks for them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ SERIAL_DIGITS = 20
 WAIT_S = 30.0
 PAUSE_S = 0.05
 BLOCK_DEVICES = Path("/sys/block")
+DRIVERS = ("virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "erofs", "loop", "overlay")
 
 
 def mounted(digest: str, *, wait_s: float = WAIT_S) -> Path:
@@ -29,7 +31,7 @@ def mounted(digest: str, *, wait_s: float = WAIT_S) -> Path:
         if source := _source(digest):
             return _mount(source, place)
         if not prepared:
-            run("modprobe", "-a", "virtio_blk", "erofs", "loop", "overlay", check=False)
+            load_drivers()
             prepared = True
         if time.monotonic() > deadline:
             raise GuestError(
@@ -39,12 +41,17 @@ def mounted(digest: str, *, wait_s: float = WAIT_S) -> Path:
         time.sleep(PAUSE_S)
 
 
+def load_drivers() -> None:
+    """Load what disks and layers need; a container's kernel has it or never will."""
+    run("modprobe", "-a", *DRIVERS, check=False)
+
+
 def device_with_serial(serial: str, devices: Path = BLOCK_DEVICES) -> Path | None:
-    """The block device that carries this serial number (virtio and NVMe disks)."""
+    """The block device that carries this serial number (virtio, NVMe and SCSI disks)."""
     for device in sorted(devices.glob("*")):
-        for place in (device / "serial", device / "device" / "serial"):
-            if _text(place) == serial:
-                return Path("/dev") / device.name
+        texts = (_text(device / "serial"), _text(device / "device" / "serial"), _unit(device))
+        if serial in texts:
+            return Path("/dev") / device.name
     return None
 
 
@@ -57,6 +64,15 @@ def _mount(source: Path, place: Path) -> Path:
     folder(place)
     run("mount", "-t", "erofs", "-o", "ro,nodev,nosuid", source, place)
     return place
+
+
+def _unit(device: Path) -> str:
+    """A SCSI disk's serial number: its vital product data page 80h, behind a head of 4 bytes."""
+    try:
+        page = (device / "device" / "vpd_pg80").read_bytes()
+    except OSError:
+        return ""
+    return page[4:].decode("ascii", errors="replace").strip("\0 ")
 
 
 def _text(path: Path) -> str:

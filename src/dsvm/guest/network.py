@@ -19,13 +19,14 @@ from dsvm.guest import authorities
 from dsvm.guest.credentials import has_credentials
 from dsvm.guest.environments import Account
 from dsvm.guest.outcome import Outcome
-from dsvm.guest.places import LOGIN_ENV, NETWORK_ENV, VAR
+from dsvm.guest.places import LOGIN_ENV, NETWORK_ENV, SEED, VAR
 from dsvm.guest.seed import SeedNetwork
 from dsvm.guest.system import folder, write
 
 RECORD = VAR / "network.json"
 ORIGINALS = VAR / "originals"
 ENVIRONMENT = Path("/etc/environment")
+RESOLVER = Path("/etc/resolv.conf")
 BEGIN, END = "# begin dsvm", "# end dsvm"
 # Programs that bring their own list of authorities and are told of the system's by a variable.
 TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
@@ -36,6 +37,7 @@ PATH = "/opt/dsvm/envs/base/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/games:/u
 
 def apply(network: SeedNetwork | None, login: Account, home: Path, out: Outcome) -> bool:
     """Make the network what the seed says; return whether a variable changed."""
+    _resolver()
     inherited = network or {"certificates": "", "environment": {}, "files": {}}
     authorities.apply(inherited["certificates"])
     _files(inherited["files"], login, home, out)
@@ -43,6 +45,16 @@ def apply(network: SeedNetwork | None, login: Account, home: Path, out: Outcome)
     if inherited["certificates"]:
         variables |= dict.fromkeys(TRUST, str(authorities.BUNDLE))
     return _variables(variables, login)
+
+
+def _resolver() -> None:
+    """Take the name servers that the engine tells in a virtual machine.
+
+    In a container the file is the host's own. A link is somebody's who knows better.
+    """
+    text = _text(SEED / RESOLVER.name)
+    if text is not None and not RESOLVER.is_symlink():
+        write(RESOLVER, text)
 
 
 def _files(files: dict[str, str], login: Account, home: Path, out: Outcome) -> None:

@@ -27,6 +27,7 @@ VERSIONS = (
     ("mmdebstrap", ["mmdebstrap", "--version"]),
     ("systemd-nspawn", ["systemd-nspawn", "--version"]),
     ("qemu-img", ["qemu-img", "--version"]),
+    ("qemu-system-x86_64", ["qemu-system-x86_64", "--version"]),
     ("bwrap", ["bwrap", "--version"]),
     ("pasta", ["pasta", "--version"]),
 )

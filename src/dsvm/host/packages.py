@@ -60,7 +60,7 @@ def needs(engine: Engine | None, *, root: bool) -> list[Need]:
     if engine is not None:
         known = {need.program for need in found}
         found += [
-            Need(program, package, f"runs machines with {engine.name}")
+            Need(program, package, f"runs machines with {engine.name}", _file(program))
             for program, package in sorted(engine.programs().items())
             if program not in known
         ]
@@ -185,6 +185,10 @@ def _log(home: Home) -> Path:
 
 def _path(entry: Mapping[str, str]) -> Path | None:
     return Path(entry["path"]) if "path" in entry else None
+
+
+def _file(program: str) -> Path | None:
+    return Path(program) if program.startswith("/") else None
 
 
 def _counted(packages: Sequence[str]) -> str:

@@ -20,9 +20,10 @@ from dsvm.lock import diff, make_lock, read_lock, request_digest, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.change import Target, apply_change
 from dsvm.machines.create import attachable, create
+from dsvm.machines.engine import differs, switch_engine
 from dsvm.machines.inputs import LOCK, read_inputs
 from dsvm.machines.inside import copy_files
-from dsvm.machines.lifecycle import start_held
+from dsvm.machines.lifecycle import start_held, stop_held, wait_ready
 from dsvm.machines.listing import running
 from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.mend import mend
@@ -33,7 +34,7 @@ from dsvm.machines.seed import write_seed
 from dsvm.machines.size import choose_size, from_record
 from dsvm.machines.state import Machines
 from dsvm.machines.up import PHASES, Prove, UpResult, check_owner
-from dsvm.machines.work import Confirm
+from dsvm.machines.work import Confirm, confirm_restart
 from dsvm.progress import Progress
 
 
@@ -97,7 +98,8 @@ class Bring:
         return new
 
     def _created(self, wish: Wish, composition: Composition) -> Machine:
-        engine, usable = choose(self.engine, self.machines.home)
+        folders = bool(wish.definition.mounts)
+        engine, usable = choose(self.engine, self.machines.home, folders=folders)
         with self._timed("build"):
             image = build(wish.lock, composition, self.machines.home, progress=self.progress)
         with self._timed("boot"):
@@ -120,6 +122,9 @@ class Bring:
     ) -> tuple[Machine, tuple[str, ...] | None]:
         """The machine as it is wished, and which tools to prove (all if empty; None: none)."""
         check_owner(machine, self.definition)
+        switched = differs(machine, self.engine)
+        if switched:
+            machine = self._switched(machine)
         before, now = machine.record.inputs, read_inputs(self.definition)
         old = _old_wish(machine)
         change = plan_change(old, wish)
@@ -131,7 +136,7 @@ class Bring:
             guest = machine.record.guest
             with self._timed("boot"):
                 machine = start_held(self.machines, machine, progress=self.progress, renew=True)
-            return machine, () if self._renewed(machine, guest) else None
+            return machine, () if self._renewed(machine, guest) or switched else None
         with self._timed("build"):
             layers = build_layers(
                 wish.lock, composition, self.machines.home, progress=self.progress
@@ -150,9 +155,19 @@ class Bring:
                 self.machines, machine, target, change, self.progress, self.confirm
             )
         self.changes += told
-        if self._renewed(machine, guest) or not catalog_same:
+        if self._renewed(machine, guest) or switched or not catalog_same:
             return machine, ()
         return machine, (*change.prove, MACHINE)
+
+    def _switched(self, machine: Machine) -> Machine:
+        """The machine stopped and with the engine that was asked for; a person is asked first."""
+        why = f"engine {machine.record.engine} → {self.engine}"
+        if running(machine):
+            wait_ready(machine)
+            confirm_restart(machine, why, self.confirm)
+            stop_held(machine)
+        self.changes.append(why)
+        return switch_engine(self.machines, machine, self.engine)
 
     def _renewed(self, machine: Machine, before: str) -> bool:
         """Whether the machine has got other guest code; all of it stands on that."""

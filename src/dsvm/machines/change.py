@@ -14,7 +14,7 @@ from dsvm.lock.model import Lock, OsPackage
 from dsvm.machines.create import with_apps
 from dsvm.machines.disk import grow_disk
 from dsvm.machines.inside import apply_seed, change_packages
-from dsvm.machines.lifecycle import BOOT_S, seen, start_held, stop_held
+from dsvm.machines.lifecycle import seen, start_held, stop_held, wait_ready
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import DISK, attached, engine_machine, engine_of
@@ -57,9 +57,12 @@ def apply_change(
     if change.install:
         _fetch(change.install, target, machines.home, progress)
     told: list[str] = []
-    if change.restart and running(machine):
-        why = " and ".join(change.restart)
-        machine.ssh.wait_ready(BOOT_S)
+    reasons = [*change.restart]
+    if change.size and not change.restart and not engine_of(machine).resizes_running:
+        reasons.append("the size changed")
+    if reasons and running(machine):
+        why = " and ".join(reasons)
+        wait_ready(machine)
         renew_guest(machine, progress)  # an older one could not tell what runs
         confirm_restart(machine, why, confirm)
         progress.note(f"{machine.name} restarts: {why}")
@@ -68,7 +71,7 @@ def apply_change(
     machine = _prepare(machines, machine, target)
     if running(machine):
         engine_of(machine).attach(engine_machine(machine), attached(machine))
-        machine.ssh.wait_ready(BOOT_S)  # an `up` may have been killed while it booted
+        wait_ready(machine)  # an `up` may have been killed while it booted
         renew_guest(machine, progress)
         with progress.step(f"changing {machine.name}"):
             machine = seen(machines, machine, apply_seed(machine))

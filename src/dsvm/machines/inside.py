@@ -11,7 +11,7 @@ from dsvm.definition.model import Definition
 from dsvm.errors import DsvmError
 from dsvm.lock.model import Lock, OsPackage
 from dsvm.machines.machine import LOGIN, Machine
-from dsvm.machines.parts import inside, on_host
+from dsvm.machines.parts import inside, on_host, patience
 from dsvm.machines.ssh import RemoteFailed
 from dsvm.machines.transfer import put, put_files
 from dsvm.progress import Progress
@@ -34,7 +34,7 @@ APT = (
 def guest_state(machine: Machine) -> dict[str, Any]:
     """What the guest made of its seed. Raises `DsvmError` with the errors it met."""
     try:
-        found = machine.ssh.run(["cat", STATE], timeout_s=30)
+        found = machine.ssh.run(["cat", STATE], timeout_s=30 * patience(machine))
         state: dict[str, Any] = json.loads(found.stdout)
     except (RemoteFailed, ValueError) as missing:
         raise DsvmError(
@@ -55,7 +55,8 @@ def guest_state(machine: Machine) -> dict[str, Any]:
 
 def apply_seed(machine: Machine) -> dict[str, Any]:
     """Let the guest apply the seed that the host has just written; return its state."""
-    machine.ssh.run(["sudo", "-n", "dsvm-guest", "apply"], timeout_s=APPLY_S, check=False)
+    limit = APPLY_S * patience(machine)
+    machine.ssh.run(["sudo", "-n", "dsvm-guest", "apply"], timeout_s=limit, check=False)
     machine.ssh.anew()  # the login's variables may be others now
     return guest_state(machine)
 
@@ -96,7 +97,8 @@ def change_packages(
         put_files(ssh, names, DEBS)
         debs = [f"{DEBS}/{name}" for _, name in names]
         options = ["--allow-downgrades", "--no-install-recommends"]
-        ssh.run([*APT, "install", *options, *debs], timeout_s=INSTALL_S)
+        limit = INSTALL_S * patience(machine)
+        ssh.run([*APT, "install", *options, *debs], timeout_s=limit)
         ssh.run(["rm", "-rf", DEBS])
         new = {one.name for one in install}
         _mark(machine, "auto", new - set(lock.os.roots))
@@ -106,21 +108,23 @@ def change_packages(
 
 def _mark(machine: Machine, how: str, names: set[str]) -> None:
     if names:
-        machine.ssh.run(["sudo", "-n", "apt-mark", how, *sorted(names)], timeout_s=60)
+        machine.ssh.run(
+            ["sudo", "-n", "apt-mark", how, *sorted(names)], timeout_s=60 * patience(machine)
+        )
 
 
 def _remove(machine: Machine, names: Sequence[str]) -> tuple[str, ...]:
     """apt's simulation names all that would go; what would take along a stranger is kept."""
-    ssh = machine.ssh
+    ssh, limit = machine.ssh, patience(machine)
     listed = ssh.run(["dpkg-query", "-W", "-f", "${Package}\\n"]).stdout.split()
     going = [name for name in names if name in set(listed)]
     kept: list[str] = []
     while going:
-        told = ssh.run([*APT, "-s", "remove", *going], timeout_s=120).stdout
+        told = ssh.run([*APT, "-s", "remove", *going], timeout_s=120 * limit).stdout
         gone = [line.split()[1] for line in told.splitlines() if line.startswith("Remv ")]
         strangers = set(gone) - set(going)
         if not strangers:
-            ssh.run([*APT, "remove", *going], timeout_s=INSTALL_S)
+            ssh.run([*APT, "remove", *going], timeout_s=INSTALL_S * limit)
             break
         needed = next(name for name in going if _takes(machine, name, strangers))
         going.remove(needed)
@@ -130,7 +134,8 @@ def _remove(machine: Machine, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _takes(machine: Machine, name: str, strangers: set[str]) -> bool:
-    told = machine.ssh.run([*APT, "-s", "remove", name], timeout_s=120).stdout
+    limit = 120 * patience(machine)
+    told = machine.ssh.run([*APT, "-s", "remove", name], timeout_s=limit).stdout
     return any(line.split()[1] in strangers for line in told.splitlines() if line[:5] == "Remv ")
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from dsvm.build.guest_tree import guest_digest
 from dsvm.home import Home
+from dsvm.machines.engine import switch_engine
 from dsvm.machines.inside import apply_seed, guest_state
 from dsvm.machines.machine import Machine
-from dsvm.machines.parts import applied, engine_machine, engine_of
+from dsvm.machines.parts import applied, engine_machine, engine_of, patience
 from dsvm.machines.ports import choose_port, is_free
 from dsvm.machines.renew import renew_guest
 from dsvm.machines.seed import refresh_network
@@ -19,20 +20,26 @@ from dsvm.machines.state import Machines
 from dsvm.progress import Progress
 
 BOOT_S = 120.0
+BOOT_PATIENCE = 5.0
+"""Much of a boot is waiting, which emulation does not make longer."""
 STOP_S = 30.0
 SSH = "SSH"
 """No app is called so: their names are lower case."""
 
 
-def start(home: Home, name: str, *, progress: Progress) -> Machine:
-    """Start a machine and wait until it is usable; at once when it runs.
+def start(home: Home, name: str, *, progress: Progress, engine: str | None = None) -> Machine:
+    """Start a machine, with another engine if one is named, and wait until it is usable.
 
-    Raises `NoSuchMachine`, `MachineBusy`, and `DsvmError` when it does not come up.
+    At once when it runs. Raises `NoSuchMachine`, `MachineBusy`, and `DsvmError` when it does not
+    come up, or runs with another engine than the named one.
     """
     machines = Machines(home)
     machines.get(name)
     with machines.hold(name, "start"):
-        return start_held(machines, machines.get(name), progress=progress)
+        machine = machines.get(name)
+        if engine:
+            machine = switch_engine(machines, machine, engine)
+        return start_held(machines, machine, progress=progress)
 
 
 def start_held(
@@ -49,10 +56,15 @@ def start_held(
             step.say("waiting for SSH")
             _reach(machine)
     else:
-        machine.ssh.wait_ready(BOOT_S)  # who started it may have been killed while it booted
+        wait_ready(machine)  # who started it may have been killed while it booted
     if renew:
         return renewed(machines, machine, progress)
     return seen(machines, machine, guest_state(machine))
+
+
+def wait_ready(machine: Machine) -> None:
+    """Wait for SSH, as long as a machine of its engine may take. Raises `SshFailed`."""
+    machine.ssh.wait_ready(BOOT_S * min(patience(machine), BOOT_PATIENCE))
 
 
 def renewed(machines: Machines, machine: Machine, progress: Progress) -> Machine:
@@ -87,7 +99,7 @@ def stop_held(machine: Machine, timeout_s: float = STOP_S) -> bool:
     engine, known = engine_of(machine), engine_machine(machine)
     ran = engine.running(known) is not None
     machine.ssh.close()
-    engine.stop(known, timeout_s)
+    engine.stop(known, timeout_s * min(patience(machine), BOOT_PATIENCE))
     return ran
 
 
@@ -110,7 +122,7 @@ def rm(home: Home, name: str) -> None:
 def _reach(machine: Machine) -> None:
     """Wait for SSH; a machine that does not answer is not left running."""
     try:
-        machine.ssh.wait_ready(BOOT_S)
+        wait_ready(machine)
     except BaseException as failed:
         stop_held(machine, timeout_s=5)
         if isinstance(failed, SshFailed):

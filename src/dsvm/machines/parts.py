@@ -38,6 +38,12 @@ def engine_machine(machine: Machine) -> EngineMachine:
     )
 
 
+def patience(machine: Machine) -> float:
+    """By what to multiply every time limit: a machine that is emulated is slow, not broken."""
+    found = engine_of(machine).running(engine_machine(machine))
+    return found.patience if found else 1.0
+
+
 def attached(machine: Machine) -> tuple[AttachedLayer, ...]:
     """The layers the machine needs, each once, as files of the store."""
     store = Store(machine.home.store)

@@ -16,6 +16,7 @@ from dsvm.definition import read_name
 from dsvm.engines import AUTO
 from dsvm.errors import DsvmError
 from dsvm.home import Home
+from dsvm.machines.engine import differs
 from dsvm.machines.inputs import read_inputs
 from dsvm.machines.listing import running
 from dsvm.machines.machine import LOGIN, Machine
@@ -94,6 +95,7 @@ def up(
     if known:
         check_owner(known, definition)
         same = known.record.inputs == read_inputs(definition)
+        same = same and not differs(known, engine)
         if same and known.record.guest == guest_digest() and running(known):
             nothing = dict.fromkeys(PHASES, 0.0)
             return UpResult(known, nothing, (), (), True, last_report(known))

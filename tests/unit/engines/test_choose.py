@@ -34,7 +34,7 @@ def test_an_unknown_engine_is_refused_with_the_names_there_are(tmp_path: Path) -
 def test_without_programs_nspawn_names_the_packages_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dsvm.engines.nspawn.probe._which", lambda name: None)
+    monkeypatch.setattr("dsvm.engines.nspawn.probe.which", lambda name: None)
     monkeypatch.setattr("os.geteuid", lambda: 0)
 
     answer = engine_named("nspawn", Home(tmp_path)).probe()

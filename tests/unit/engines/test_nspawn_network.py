@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dsvm.engines.nspawn import network
-from dsvm.engines.nspawn.network import RESOLVER, PortTaken, check_ports, resolv_conf
+from dsvm.engines import network
+from dsvm.engines.network import RESOLVER, PortTaken, check_ports, resolv_conf
+from dsvm.engines.nspawn.network import _argv
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_taken_port_is_named_with_what_it_was_for() -> None:
 
 
 def test_pasta_opens_ports_on_the_loopback_only_and_hides_the_hosts_own() -> None:
-    argv = network._argv(Path("/netns"), {22: 2201, 8888: 2202}, forward_dns=False)
+    argv = _argv(Path("/netns"), {22: 2201, 8888: 2202}, forward_dns=False)
 
     assert argv[argv.index("-t") + 1] == "127.0.0.1/2201:22,2202:8888"
     assert "--no-map-gw" in argv

@@ -6,16 +6,16 @@ The socket lies in the machine's own folder, which only its owner may enter.
 from __future__ import annotations
 
 import json
-import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
 from dsvm.engines.base import AttachedLayer
 from dsvm.engines.nspawn.plan import layers_from
+from dsvm.engines.sockets import reachable
 from dsvm.errors import DsvmError
 
 ANSWER_TIMEOUT_S = 60.0
@@ -36,7 +36,7 @@ def ask(place: Path, request: Request) -> None:
 
     Raises `DsvmError` as the supervisor did, `OSError` when no supervisor listens or understands.
     """
-    with socket.socket(socket.AF_UNIX) as connection, _short(place) as path:
+    with socket.socket(socket.AF_UNIX) as connection, reachable(place) as path:
         connection.settimeout(ANSWER_TIMEOUT_S)
         connection.connect(path)
         connection.sendall(json.dumps(asdict(request), default=str).encode())
@@ -72,7 +72,7 @@ class Listener:
         place.unlink(missing_ok=True)
         self._place = place
         self._socket = socket.socket(socket.AF_UNIX)
-        with _short(place) as path:
+        with reachable(place) as path:
             self._socket.bind(path)
         place.chmod(0o600)
         self._socket.listen()
@@ -111,16 +111,6 @@ def _outcome(do: Callable[[Request], None], request: Request) -> dict[str, objec
         wrapped = DsvmError("the running machine could not do it", cause=str(failed))
         return {"error": error_data(wrapped)}
     return {}
-
-
-@contextmanager
-def _short(place: Path) -> Iterator[str]:
-    """A name for a socket of any depth: their paths end at 108 bytes."""
-    folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{place.name}"
-    finally:
-        os.close(folder)
 
 
 def _read_all(connection: socket.socket) -> str:

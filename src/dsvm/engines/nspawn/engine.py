@@ -23,11 +23,11 @@ from dsvm.engines.base import (
     Unusable,
     Usable,
 )
+from dsvm.engines.network import check_ports
 from dsvm.engines.nspawn import control, probe
 from dsvm.engines.nspawn.cgroups import Cgroup
 from dsvm.engines.nspawn.command import UID_COUNT
 from dsvm.engines.nspawn.held import holder, locked, wait_unlocked
-from dsvm.engines.nspawn.network import check_ports
 from dsvm.engines.nspawn.plan import Places, Plan, State, read_state, write_plan
 from dsvm.errors import DsvmError
 from dsvm.home import Home
@@ -51,6 +51,8 @@ class NspawnEngine:
 
     name = "nspawn"
     rank = 20
+    resizes_running = True
+    shows_folders = True
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -108,6 +110,9 @@ class NspawnEngine:
             if not wait_unlocked(places, timeout_s + FLUSH_TIMEOUT_S):
                 self._kill(machine, places)
         _sweep(places)
+
+    def screen(self, machine: EngineMachine) -> Path | None:
+        return None
 
     def resize(self, machine: EngineMachine, size: Size) -> None:
         """Processors and memory change at once; a stopped machine takes its size at its start."""

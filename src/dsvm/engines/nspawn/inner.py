@@ -21,6 +21,7 @@ from pathlib import Path
 
 from dsvm.engines import storage
 from dsvm.engines.base import AttachedLayer
+from dsvm.engines.network import RESOLVER, check_ports, resolv_conf
 from dsvm.engines.nspawn import linux, mounts, network
 from dsvm.engines.nspawn.cgroups import Cgroup
 from dsvm.engines.nspawn.command import LAYERS, REBOOT_STATUS, Work, nspawn_argv
@@ -111,7 +112,7 @@ class Machine:
 
     def boot(self) -> None:
         """Start the machine's init and join its network. Raises `DsvmError`."""
-        network.check_ports(self._plan.machine.ports)
+        check_ports(self._plan.machine.ports)
         self._kill_at = None
         self._nspawn = self._start_nspawn()
         # As a file of ours: pasta may not look into /proc of other users' processes.
@@ -122,7 +123,7 @@ class Machine:
             NETNS,
             self._plan.machine.ports,
             self._places.log,
-            forward_dns=network.RESOLVER in resolver,
+            forward_dns=RESOLVER in resolver,
         )
         self._cgroup.rescue(self._nspawn)
         if shown := self._seen.refresh():
@@ -278,7 +279,7 @@ class Machine:
 
     def _write_resolv_conf(self) -> None:
         # The host moves between networks; written in place, for the machine has this very file.
-        text = network.resolv_conf()
+        text = resolv_conf()
         file = self._work.resolv_conf
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")

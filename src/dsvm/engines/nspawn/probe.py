@@ -21,7 +21,7 @@ from dsvm import scratch
 from dsvm.engines.base import AttachedLayer, EngineMachine, Size, Unusable, Usable
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.programs import run
+from dsvm.programs import run, which
 from dsvm.whole import write_whole
 
 # It moved with QEMU 8: the last releases that have it at the old place.
@@ -111,7 +111,7 @@ def _lacking() -> Unusable | None:
         return Unusable("it needs a Linux host")
     if os.geteuid() != 0:
         return Unusable("it needs root", "run dsvm as root (sudo)")
-    missing = [name for name in PROGRAMS if _which(name) is None]
+    missing = [name for name in PROGRAMS if which(name) is None]
     if missing:
         packages = " ".join(sorted({PROGRAMS[name] for name in missing}))
         return Unusable(
@@ -177,7 +177,7 @@ def _image(folder: Path) -> Path:
     (tree / "etc" / "os-release").write_text("ID=dsvm-probe\n", encoding="utf-8")
     (tree / INIT.lstrip("/")).write_text(SCRIPT, encoding="utf-8")
     (tree / INIT.lstrip("/")).chmod(0o755)
-    programs = [Path(_which(name) or f"/bin/{name}") for name in INSIDE]
+    programs = [Path(which(name) or f"/bin/{name}") for name in INSIDE]
     for program in programs:
         shutil.copy(program, tree / "bin" / program.name)
     for library in _libraries(programs):
@@ -202,7 +202,7 @@ def _key() -> str:
     parts = [platform.release(), platform.version(), dsvm.__version__]
     parts += [path.read_text().strip() for path in map(Path, ALLOWED) if path.exists()]
     for name in sorted(PROGRAMS):
-        status = Path(_which(name) or "/").stat()
+        status = Path(which(name) or "/").stat()
         parts.append(f"{name} {status.st_mtime_ns} {status.st_size}")
     for file in sorted(Path(__file__).parent.glob("*.py")):
         parts.append(hashlib.sha256(file.read_bytes()).hexdigest())
@@ -215,10 +215,6 @@ def _remembered(memory: Path, key: str) -> Usable | None:
         return Usable(tuple(known["notes"])) if known["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _which(name: str) -> str | None:
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
 
 
 def _short(failed: Exception) -> str:
