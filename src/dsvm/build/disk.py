@@ -156,9 +156,11 @@ def _write_esp(
         (esp / name).write_bytes(content)
     time = {"SOURCE_DATE_EPOCH": str(system.newest)}
     volume = f"{int(key[:8], 16):08x}"
+    # One sector a cluster: firmware takes a FAT32 of fewer than 65,525 clusters for a damaged one
+    # (Microsoft's FAT specification, "FAT Type Determination").
     tools.run(
         "mkfs.vfat",
-        *("--invariant", "-F32", "-n", "DSVM-ESP", "-i", volume),
+        *("--invariant", "-F32", "-s1", "-n", "DSVM-ESP", "-i", volume),
         *("--offset", str(ESP_OFFSET // 512), target, str(ESP_SIZE // 1024)),
         log=log,
         env=time,

@@ -103,13 +103,15 @@ class Engine(Protocol):
     higher number than the engine's own, never a lower one.
 
     `resizes_running`: CPUs and memory of a running machine can be changed. `shows_folders`: it
-    has `mounts`; one that has not refuses to start a machine with some.
+    has `mounts`; one that has not refuses to start a machine with some. `needs_root`: it works for
+    root only.
     """
 
     name: str
     rank: int
     resizes_running: bool
     shows_folders: bool
+    needs_root: bool
 
     def programs(self) -> dict[str, str]:
         """What the engine needs on the host: program, or absolute path of a file -> package of

@@ -15,7 +15,7 @@ from dsvm.machines.ports import choose_port, is_free
 from dsvm.machines.renew import renew_guest
 from dsvm.machines.seed import refresh_network
 from dsvm.machines.sound import check_sound
-from dsvm.machines.ssh import SshFailed
+from dsvm.machines.ssh import GREETING_S, SshFailed
 from dsvm.machines.state import Machines
 from dsvm.progress import Progress
 
@@ -64,7 +64,8 @@ def start_held(
 
 def wait_ready(machine: Machine) -> None:
     """Wait for SSH, as long as a machine of its engine may take. Raises `SshFailed`."""
-    machine.ssh.wait_ready(BOOT_S * min(patience(machine), BOOT_PATIENCE))
+    slow = patience(machine)
+    machine.ssh.wait_ready(BOOT_S * min(slow, BOOT_PATIENCE), GREETING_S * slow)
 
 
 def renewed(machines: Machines, machine: Machine, progress: Progress) -> Machine:

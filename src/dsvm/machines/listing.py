@@ -67,7 +67,7 @@ def _row(machine: Machine) -> Row:
         size=record.size,
         image=record.image.id,
         uptime=max(0.0, time.time() - found.since) if found else None,
-        notes=(*record.notes, *(found.notes if found else ()), *older),
+        notes=tuple(dict.fromkeys((*record.notes, *(found.notes if found else ()), *older))),
         report=last_report(machine),
         folder=record.folder,
     )

@@ -24,7 +24,9 @@ from dsvm.engines.base import SshAddress
 from dsvm.errors import DsvmError
 
 POLL_S = 0.05
-CONNECT_S = 5
+CONNECT_S = 30
+"""Until sshd's greeting: it comes within a moment, or after seconds where all is emulated."""
+GREETING_S = 1.0
 PERSIST_S = 60
 LOST = 255
 """OpenSSH's own exit status when the connection, not the command, failed."""
@@ -130,16 +132,17 @@ class Ssh:
             raise RemoteFailed(self.machine, command, reason, output, done.returncode)
         return done
 
-    def wait_ready(self, timeout_s: float) -> float:
+    def wait_ready(self, timeout_s: float, greeting_s: float = GREETING_S) -> float:
         """Wait until a command runs inside; return how many seconds that took.
 
-        Asks for sshd's greeting every 50 ms, which is far cheaper than a client's start. Raises
+        Asks for sshd's greeting every 50 ms, which is far cheaper than a client's start, and waits
+        for it `greeting_s` seconds: an emulated sshd needs more than one to start. Raises
         `SshFailed` after `timeout_s` seconds, or at once when the host key is not the pinned one.
         """
         began = time.monotonic()
         last = "nothing answered"
         while (passed := time.monotonic() - began) < timeout_s:
-            if self._greets():
+            if self._greets(greeting_s):
                 done = self._start_master()
                 if done is None:
                     return time.monotonic() - began
@@ -247,10 +250,13 @@ class Ssh:
             text = errors.read().decode(errors="replace").strip()
         return None if done.returncode == 0 else text or f"ssh ended with {done.returncode}"
 
-    def _greets(self) -> bool:
+    def _greets(self, wait_s: float) -> bool:
         try:
-            with socket.create_connection((self.address.host, self.address.port), 1) as link:
-                link.settimeout(1)
+            with socket.create_connection((self.address.host, self.address.port), wait_s) as link:
+                link.settimeout(wait_s)
+                # We speak first, as RFC 4253 (4.2) allows: passt of 2023 (Debian 12) does not
+                # complete a connection on which the host's side is silent.
+                link.sendall(b"SSH-2.0-dsvm\r\n")
                 return link.recv(4) == b"SSH-"
         except OSError:
             return False

@@ -281,7 +281,9 @@ def test_an_unknown_engine_names_those_there_are(dsvm: Type) -> None:
     screen = dsvm("up", "--engine", "vmware")
 
     assert screen.code == 2
-    assert screen.err == "error: unknown engine `vmware`\nhint: the engines are: auto, nspawn\n"
+    assert (
+        screen.err == "error: unknown engine `vmware`\nhint: the engines are: auto, qemu, nspawn\n"
+    )
 
 
 def test_the_version_is_the_packages(dsvm: Type) -> None:

@@ -53,6 +53,7 @@ class NspawnEngine:
     rank = 20
     resizes_running = True
     shows_folders = True
+    needs_root = True
 
     def __init__(self, home: Home) -> None:
         self._home = home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import selectors
@@ -87,8 +88,9 @@ def fault(program: str, accelerator: Accelerator, firmware: Firmware) -> str | N
         said = errors.read().decode(errors="replace").strip().splitlines()
     if spoke:
         return None
-    told = f": {said[-1]}" if said else ""
-    return f"a virtual CPU did not run the firmware{told}"
+    if said:
+        logging.getLogger(__name__).info("%s: %s", accelerator.name, said[-1])
+    return "a virtual CPU did not run"
 
 
 def _speaks(process: subprocess.Popen[bytes]) -> bool:

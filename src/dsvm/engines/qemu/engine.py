@@ -45,6 +45,7 @@ class QemuEngine:
     rank = 10
     resizes_running = False
     shows_folders = False
+    needs_root = False
 
     def __init__(self, home: Home) -> None:
         self._home = home

@@ -1,0 +1,151 @@
+"""One disk, two engines: a machine goes from nspawn to QEMU and back with all it has."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dsvm.home import Home
+from dsvm.machines.machine import Machine
+from dsvm.machines.state import Machines
+from tests.system.typed import Dsvm
+
+BOOT_S = 500
+TABLE = "import sqlite3; db = sqlite3.connect('rows.db'); "
+ADD = (
+    f"{TABLE}db.execute('create table if not exists r(x)'); "
+    "db.execute('insert into r values(7)'); db.commit()"
+)
+COUNT = f"{TABLE}print(db.execute('select count(*) from r').fetchone()[0])"
+
+
+@pytest.fixture(scope="module")
+def machine(home: Home, dsvm: Dsvm) -> Machine:
+    """A stopped machine that nspawn has made, booted and written to."""
+    folder = home.root / "definitions" / "both"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dsvm.toml").write_text(
+        'name = "both"\nprofile = ""\ntools = ["python"]\n[size]\ncpus = 2\nmemory = "1G"\n'
+        "[users.ann]\n"
+    )
+    key = home.root / "definitions" / "ann"
+    if not key.exists():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    public = key.with_suffix(".pub").read_text().strip()
+    with (folder / "dsvm.toml").open("a") as definition:
+        definition.write(f'keys = ["{public}"]\n')
+    up = dsvm("up", "--yes", "--engine", "nspawn", cwd=folder, timeout_s=900)
+    assert up.returncode == 0, up.stderr
+    assert ran(dsvm, "sh", "-c", "umask 077; mkdir work; seq 100000 > work/numbers") == ""
+    assert ran(dsvm, "/opt/dsvm/envs/base/bin/python", "-c", ADD) == ""
+    ran(dsvm, "sh", "-c", OVERLAY)
+    assert dsvm("stop", "both").returncode == 0
+    return Machines(home).get("both")
+
+
+# A package of one's own in the environment's writable overlay.
+OVERLAY = (
+    "cd $(/opt/dsvm/envs/base/bin/python -c 'import site; print(site.getsitepackages()[0])') "
+    "&& echo 'answer = 42' > mine.py"
+)
+
+
+def ran(dsvm: Dsvm, *command: str) -> str:
+    done = dsvm("run", "both", "--", *command, timeout_s=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def listed(dsvm: Dsvm) -> dict[str, Any]:
+    rows = json.loads(dsvm("ls", "--json").stdout)
+    return next(row for row in rows if row["name"] == "both")
+
+
+def carried(dsvm: Dsvm) -> list[str]:
+    """All that has to come along."""
+    python = "/opt/dsvm/envs/base/bin/python"
+    return [
+        ran(dsvm, "sha256sum", "work/numbers"),
+        ran(dsvm, "stat", "-c", "%a %U", "work/numbers"),
+        ran(dsvm, python, "-c", "import mine; print(mine.answer)"),
+        ran(dsvm, "id", "ann"),
+        ran(dsvm, "cat", "/etc/ssh/ssh_host_ed25519_key.pub"),
+    ]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_machine_goes_to_qemu_and_back_with_all_it_has(
+    machine: Machine, dsvm: Dsvm, request: pytest.FixtureRequest
+) -> None:
+    python = "/opt/dsvm/envs/base/bin/python"
+    rows, before = 1, None
+    for _ in range(10 if request.config.getoption("--long") else 1):
+        for engine, kind in (("nspawn", "systemd-nspawn"), ("qemu", "qemu")):
+            started = dsvm("start", "both", "--engine", engine, timeout_s=BOOT_S)
+            assert started.returncode == 0, started.stderr
+            assert ran(dsvm, "sh", "-c", "systemd-detect-virt || true") == kind
+            assert (before := before or carried(dsvm)) == carried(dsvm)
+            ran(dsvm, python, "-c", ADD)
+            rows += 1
+            assert ran(dsvm, python, "-c", COUNT) == str(rows)
+            if engine == "nspawn":
+                assert dsvm("stop", "both", timeout_s=120).returncode == 0
+                disk = str(machine.folder / "disk.qcow2")
+                assert (
+                    subprocess.run(["qemu-img", "check", "-q", disk], check=False).returncode == 0
+                )
+
+
+def test_emulation_is_said_and_only_the_loopback_listens(machine: Machine, dsvm: Dsvm) -> None:
+    row = listed(dsvm)
+
+    assert (row["state"], row["engine"]) == ("running", "qemu")
+    assert len(row["notes"]) == len(set(row["notes"]))
+    sockets = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+    passt = [line.split()[3] for line in sockets.splitlines() if "passt" in line]
+    assert f"127.0.0.1:{machine.record.ssh_port}" in passt
+    assert all(address.startswith("127.0.0.1:") for address in passt)
+
+
+def test_a_disk_in_use_is_refused_to_everyone_else(machine: Machine, dsvm: Dsvm) -> None:
+    other = dsvm("start", "both", "--engine", "nspawn")
+    assert other.returncode == 1
+    assert "runs with engine `qemu`" in other.stderr
+
+    disk = machine.folder / "disk.qcow2"
+    opened = subprocess.run(
+        ["qemu-io", "-c", "read 0 512", disk], capture_output=True, text=True, check=False
+    )
+    assert opened.returncode != 0
+    assert "lock" in opened.stderr
+
+
+def test_a_killed_qemu_leaves_nothing_and_the_machine_comes_back(
+    machine: Machine, dsvm: Dsvm
+) -> None:
+    ran(dsvm, "sh", "-c", "echo kept > synced && sync")
+    pid = int(Path(machine.folder, "engine", "pid").read_text())
+
+    os.kill(pid, signal.SIGKILL)
+
+    deadline = time.monotonic() + 20
+    while listens(machine.record.ssh_port) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not listens(machine.record.ssh_port)
+    assert listed(dsvm)["state"] == "stopped"
+    back = dsvm("start", "both", "--engine", "nspawn")
+    assert back.returncode == 0, back.stderr
+    assert ran(dsvm, "cat", "synced") == "kept"
+    assert dsvm("rm", "both", "--yes").returncode == 0
