@@ -15,7 +15,8 @@ from dsvm.lock import read_lock
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import Lock
 from dsvm.machines.inputs import LOCK
-from dsvm.machines.machine import Machine
+from dsvm.machines.model import MachineRecord
+from dsvm.machines.snapshots import records
 from dsvm.machines.state import MachineBusy, Machines
 from dsvm.store import Store
 
@@ -34,9 +35,9 @@ class Freed:
 def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> Freed:
     """Free what nothing needs; return how many bytes that gave (or would give).
 
-    Kept are the images and layers that machines run on, and every file that their locks or the
-    locks in `folders` name, so that a build from them needs no network. Of the caches goes what
-    those locks do not use, and what was not asked for a month. Raises `StoreBusy`.
+    Kept are the images and layers that machines and their snapshots run on, and every file that
+    their locks or the locks in `folders` name, so that a build from them needs no network. Of the
+    caches goes what those locks do not use, and what was not asked for a month. Raises `StoreBusy`.
     """
     machines, store = Machines(home), Store(home.store)
     if not dry_run:
@@ -45,7 +46,9 @@ def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> 
     places = dict.fromkeys([*(Path(machine.record.folder) for machine in known), *folders])
     locks = [machine.record.lock for machine in known]
     locks += [lock for place in places if (lock := _lock_in(place))]
-    keep = {digest for machine in known for digest in _run_on(machine)}
+    past = [one.machine for machine in known for one in records(machine.folder)]
+    locks += [record.lock for record in past]
+    keep = set().union(*map(_run_on, [*(machine.record for machine in known), *past]))
     images = [store.image(key, Image) for key in _left(store, "images", keep)]
     layers = [store.layer(key, Layer) for key in _left(store, "layers", keep)]
     disks = {image.digest for image in images if image}
@@ -63,9 +66,8 @@ def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> 
     return Freed(needless | rest)
 
 
-def _run_on(machine: Machine) -> set[str]:
-    """Ids, keys and digests of what a machine needs to start."""
-    record = machine.record
+def _run_on(record: MachineRecord) -> set[str]:
+    """Ids, keys and digests of what a machine, or a snapshot of it, needs to start."""
     layers = (*record.image.layers, *record.layers)
     keys = {key for layer in layers for key in (layer.key, layer.digest)}
     return {record.image.id, record.image.digest, *keys}

@@ -4,6 +4,7 @@ machines/<name>/
   machine.json      MachineRecord; written atomically
   lock lock.json    held (filelock) by every operation on the machine; who holds it
   disk.qcow2        overlay on the image's raw disk in the store
+  snapshots/        see `dsvm.machines.chain`
   seed/seed.json    what the guest is told at each start (0600)
   ssh/              id_ed25519 (the owner's key), known_hosts (the pinned host key), host_ed25519
   logs/ reports/    console.log and the like; reports/<time>.json|.xml|.html, latest.*

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from dsvm.errors import DsvmError
 from dsvm.home import Home
+from dsvm.machines.chain import settle
 from dsvm.machines.machine import Machine
 from dsvm.machines.model import MachineRecord
 from dsvm.whole import write_whole
@@ -95,6 +96,8 @@ class Machines:
     def hold(self, name: str, doing: str, wait_s: float = HOLD_WAIT_S) -> Iterator[None]:
         """Work on the machine alone. `doing` tells others what: `up`, `stop`.
 
+        First it settles what a killed snapshot or restore has left.
+
         The kernel frees the lock when its holder dies, however that happens. Raises
         `MachineBusy`, naming the holder, when it is not free within `wait_s` seconds.
         """
@@ -107,6 +110,7 @@ class Machines:
         except Timeout:
             raise _busy(name, holder) from None
         try:
+            settle(folder)
             holder.write_text(json.dumps({"pid": os.getpid(), "doing": doing}))
             yield
         finally:

@@ -1,0 +1,93 @@
+"""The files of a machine's snapshots: each froze the disk it was, the next one lies on it.
+
+snapshots/<id>/
+  snapshot.json   SnapshotRecord; written first, so a folder without `disk.qcow2` is half made
+  disk.qcow2      what the machine's disk was: nobody writes to it again
+  seed/           what the guest was told then
+disk.next.qcow2   the machine's next disk, until it takes the place of `disk.qcow2`
+restore.json      what a restore is about to put in place; there until all of it is
+
+A snapshot links the disk to its folder, then renames an empty overlay over it. Killed in between,
+both names are one file: `settle` goes on from there. The overlay is whole before the link is made,
+so nothing of what the machine writes is ever in a file that no name leads to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from dsvm.programs import run
+from dsvm.whole import write_whole
+
+DISK = "disk.qcow2"
+NEXT = "disk.next.qcow2"
+SNAPSHOTS = "snapshots"
+SNAPSHOT = "snapshot.json"
+RESTORE = "restore.json"
+RECORD = "machine.json"
+SEED = "seed"
+
+
+def frozen_disk(folder: Path, snapshot: str) -> Path:
+    return folder / SNAPSHOTS / snapshot / DISK
+
+
+def begin_overlay(folder: Path, snapshot: str, size: int) -> None:
+    """The empty disk of `size` bytes that goes on where the snapshot ends."""
+    overlay = folder / NEXT
+    overlay.unlink(missing_ok=True)
+    backing = frozen_disk(folder, snapshot).absolute()
+    # -u: the file that it lies on may be about to get its name.
+    argv: list[str | Path] = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2"]
+    run([*argv, "-b", backing, overlay, str(size)])
+    _flush(overlay)
+
+
+def take_place(folder: Path) -> None:
+    """The next disk becomes the disk."""
+    (folder / NEXT).replace(folder / DISK)
+    _flush(folder)
+
+
+def begin_restore(folder: Path, snapshot: str, record: str, size: int) -> None:
+    """Write down what is to come; `settle` does it, now or after a kill."""
+    told = {"snapshot": snapshot, "record": record, "size": size}
+    write_whole(folder / RESTORE, json.dumps(told).encode(), mode=0o600, synced=True)
+
+
+def settle(folder: Path) -> None:
+    """Finish, or take back, what a killed snapshot or restore left. By who holds the machine."""
+    if (folder / RESTORE).exists():
+        _finish_restore(folder)
+    for place in sorted((folder / SNAPSHOTS).glob("*/")):
+        frozen = place / DISK
+        if not frozen.exists() or not (place / SNAPSHOT).exists():
+            shutil.rmtree(place)
+        elif _same(frozen, folder / DISK):
+            take_place(folder)
+    (folder / NEXT).unlink(missing_ok=True)
+
+
+def _finish_restore(folder: Path) -> None:
+    told = json.loads((folder / RESTORE).read_text(encoding="utf-8"))
+    begin_overlay(folder, told["snapshot"], told["size"])
+    take_place(folder)
+    for file in (folder / SNAPSHOTS / told["snapshot"] / SEED).iterdir():
+        write_whole(folder / SEED / file.name, file.read_bytes(), mode=0o600)
+    write_whole(folder / RECORD, told["record"].encode(), mode=0o600, synced=True)
+    (folder / RESTORE).unlink()
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.samefile(other)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

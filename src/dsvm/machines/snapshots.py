@@ -1,0 +1,213 @@
+"""Snapshots of a machine: its disk, its lock, its layers and its definition at one moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from dsvm.errors import DsvmError
+from dsvm.home import Home
+from dsvm.machines import chain
+from dsvm.machines.disk import disk_size, disk_used
+from dsvm.machines.lifecycle import start_held, stop_held
+from dsvm.machines.machine import Machine
+from dsvm.machines.model import MachineRecord
+from dsvm.machines.parts import engine_machine, engine_of
+from dsvm.machines.state import Machines
+from dsvm.machines.work import Confirm, confirm_restart
+from dsvm.programs import run
+from dsvm.progress import Progress
+from dsvm.whole import write_whole
+
+ID = re.compile(r"s([1-9][0-9]*)")
+
+
+class SnapshotRecord(BaseModel):
+    """`taken_at` is Unix time; `machine` the machine's record as it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    note: str
+    taken_at: float
+    machine: MachineRecord
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`bytes` is what its file takes on the host's disk: all written since the one before."""
+
+    record: SnapshotRecord
+    bytes: int
+
+    def json(self) -> dict[str, Any]:
+        """One entry of `snapshots --json`."""
+        record = self.record
+        return {
+            "id": record.id,
+            "note": record.note,
+            "taken_at": record.taken_at,
+            "bytes": self.bytes,
+            "tools": list(record.machine.tools),
+        }
+
+
+def take(
+    home: Home, name: str, note: str = "", *, confirm: Confirm, progress: Progress
+) -> Snapshot:
+    """Freeze the machine's disk as it is; a running machine restarts, on a new one.
+
+    Raises `NoSuchMachine`, `MachineBusy`, `DsvmError`, and what `confirm` raises.
+    """
+    machines = Machines(home)
+    machines.get(name)
+    with machines.hold(name, "snapshot"):
+        machine = machines.get(name)
+        ran = _stopped(machine, "snapshot", confirm)
+        taken = _take(machine, note)
+        if ran:
+            start_held(machines, machine, progress=progress)
+        return taken
+
+
+def snapshots(machine: Machine) -> list[Snapshot]:
+    """The oldest first."""
+    found = []
+    for record in records(machine.folder):
+        frozen = chain.frozen_disk(machine.folder, record.id)
+        if frozen.exists():
+            found.append(Snapshot(record, disk_used(frozen)))
+    return found
+
+
+def records(folder: Path) -> list[SnapshotRecord]:
+    """What the snapshots in a machine's folder say, the oldest first."""
+    files = (folder / chain.SNAPSHOTS).glob(f"*/{chain.SNAPSHOT}")
+    known = [SnapshotRecord.model_validate_json(file.read_bytes()) for file in files]
+    return sorted(known, key=lambda record: _number(record.id))
+
+
+def restore(
+    home: Home,
+    name: str,
+    wanted: str,
+    *,
+    keep: bool,
+    confirm: Confirm,
+    progress: Progress,
+) -> Snapshot | None:
+    """Make the machine what it was; return the snapshot that keeps what it is now, if `keep`.
+
+    A running machine restarts. Engine and ports stay as they are. Raises as `take` does.
+    """
+    machines = Machines(home)
+    machines.get(name)
+    with machines.hold(name, "restore"):
+        machine = machines.get(name)
+        target = _named(machine, wanted)
+        ran = _stopped(machine, f"back to snapshot {target.id}", confirm)
+        kept = _take(machine, f"before the restore of {target.id}") if keep else None
+        old, now = target.machine, machine.record
+        record = old.model_copy(
+            update={
+                "engine": now.engine,
+                "notes": now.notes,
+                "ssh_port": now.ssh_port,
+                "apps": {app: now.apps.get(app, port) for app, port in old.apps.items()},
+            }
+        )
+        size = disk_size(chain.frozen_disk(machine.folder, target.id))
+        text = record.model_dump_json(indent=1) + "\n"
+        chain.begin_restore(machine.folder, target.id, text, size)
+        chain.settle(machine.folder)
+        if ran:
+            start_held(machines, machines.get(name), progress=progress)
+        return kept
+
+
+def remove(home: Home, name: str, wanted: str) -> None:
+    """Drop a snapshot; what lies on it takes what it needs of it. The machine must not run.
+
+    Raises as `take` does.
+    """
+    machines = Machines(home)
+    machines.get(name)
+    with machines.hold(name, "snapshots --remove"):
+        machine = machines.get(name)
+        target = _named(machine, wanted)
+        if engine_of(machine).running(engine_machine(machine)) is not None:
+            raise DsvmError(
+                f"snapshot `{target.id}` cannot be removed while `{name}` runs",
+                cause="the machine's disk lies on it",
+                remedy=f"dsvm stop {name}",
+            )
+        frozen = chain.frozen_disk(machine.folder, target.id)
+        below, kind = _backing(frozen)
+        for disk in _disks(machine):
+            if disk != frozen and _backing(disk)[0] == frozen.resolve():
+                log = machine.logs / "disk.log"
+                run(["qemu-img", "rebase", "-q", "-b", below, "-F", kind, disk], log=log)
+        (frozen.parent / chain.SNAPSHOT).unlink()
+        shutil.rmtree(frozen.parent)
+
+
+def _stopped(machine: Machine, why: str, confirm: Confirm) -> bool:
+    """Stop the machine; whether it ran. What that ends is asked first."""
+    if engine_of(machine).running(engine_machine(machine)) is None:
+        return False
+    confirm_restart(machine, why, confirm)
+    return stop_held(machine)
+
+
+def _take(machine: Machine, note: str) -> Snapshot:
+    disk = machine.folder / chain.DISK
+    number = 1 + max((_number(record.id) for record in records(machine.folder)), default=0)
+    record = SnapshotRecord(
+        id=f"s{number}", note=note, taken_at=time.time(), machine=machine.record
+    )
+    frozen = chain.frozen_disk(machine.folder, record.id)
+    frozen.parent.mkdir(mode=0o700, parents=True)
+    shutil.copytree(machine.folder / chain.SEED, frozen.parent / chain.SEED)
+    text = record.model_dump_json(indent=1).encode()
+    write_whole(frozen.parent / chain.SNAPSHOT, text, mode=0o600, synced=True)
+    chain.begin_overlay(machine.folder, record.id, disk_size(disk))
+    os.link(disk, frozen)
+    chain.take_place(machine.folder)
+    return Snapshot(record, disk_used(frozen))
+
+
+def _named(machine: Machine, wanted: str) -> SnapshotRecord:
+    known = {record.id: record for record in records(machine.folder)}
+    if wanted in known:
+        return known[wanted]
+    raise DsvmError(
+        f"machine `{machine.name}` has no snapshot `{wanted}`",
+        remedy=f"there are: {', '.join(known)}"
+        if known
+        else f"`dsvm snapshot {machine.name}` takes one",
+    )
+
+
+def _disks(machine: Machine) -> list[Path]:
+    frozen = [chain.frozen_disk(machine.folder, one.id) for one in records(machine.folder)]
+    return [machine.folder / chain.DISK, *frozen]
+
+
+def _backing(disk: Path) -> tuple[Path, str]:
+    """The file that a disk lies on, and its format."""
+    said = run(["qemu-img", "info", "-U", "--output=json", disk]).stdout
+    info = json.loads(said)
+    return Path(info["full-backing-filename"]).resolve(), str(info["backing-filename-format"])
+
+
+def _number(snapshot: str) -> int:
+    found = ID.fullmatch(snapshot)
+    return int(found[1]) if found else 0
