@@ -16,6 +16,7 @@ from dsvm.machines.state import Machines
 from tests.system.typed import Dsvm
 
 NAME = "past"
+DISK = "disk.qcow2"
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +70,9 @@ def sound(machine: Machine) -> bool:
 def test_the_past_comes_back_and_the_present_is_kept(machine: Machine, dsvm: Dsvm) -> None:
     inside(dsvm, "echo one > story")
 
-    assert done(dsvm, "snapshot", NAME, "--note", "the first", "--yes") == "s1"
+    assert done(dsvm, "snapshot", NAME, "--note", "the first") == "s1"
     inside(dsvm, "echo two > story; seq 200000 > numbers")
-    assert done(dsvm, "snapshot", NAME, "--yes") == "s2"
+    assert done(dsvm, "snapshot", NAME) == "s2"
     inside(dsvm, "echo three > story; sync")
 
     shown = listed(dsvm)
@@ -132,7 +133,7 @@ def test_a_kill_while_it_is_taken_is_settled_by_the_next_command(
         (place / "snapshot.json").write_text(json.dumps(record | {"id": "s77"}))
     if steps > 1:
         backing = ["-b", place / "disk.qcow2", "-F", "qcow2"]
-        new = machine.folder / "disk.next.qcow2"
+        new = place / "next.qcow2"
         create = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", *map(str, backing), str(new)]
         subprocess.run([*create, str(disk_bytes(machine))], check=True)
     if steps > 2:
@@ -150,3 +151,55 @@ def disk_bytes(machine: Machine) -> int:
     info = ["qemu-img", "info", "-U", "--output=json", str(machine.folder / "disk.qcow2")]
     said = subprocess.run(info, capture_output=True, check=True)
     return int(json.loads(said.stdout)["virtual-size"])
+
+
+def test_what_is_written_while_snapshots_are_taken_is_not_lost(
+    machine: Machine, dsvm: Dsvm
+) -> None:
+    inside(dsvm, WRITER)
+    for _ in range(3):
+        done(dsvm, "snapshot", NAME)
+    inside(dsvm, "kill $(cat writer); sleep 0.5; sha256sum blob* > sums; sync")
+
+    done(dsvm, "stop", NAME)
+
+    assert sound(machine)
+    assert file_system_is_clean(machine)
+    done(dsvm, "start", NAME)
+    assert inside(dsvm, "sha256sum -c --quiet sums && cat story") == "three"
+
+
+# Truncates and writes anew: the metadata of the file system changes all the time.
+WRITER = (
+    "sh -c 'while :; do for i in 1 2 3; do head -c 700000 /dev/urandom > blob$i; sleep 0.02; "
+    "done; done' > /dev/null 2>&1 & echo $! > writer"
+)
+
+
+def file_system_is_clean(machine: Machine) -> bool:
+    """What e2fsck says of a stopped machine's root file system, without a repair."""
+    raw = machine.folder / "copy.raw"
+    copy = ["qemu-img", "convert", "-O", "raw", str(machine.folder / DISK), str(raw)]
+    subprocess.run(copy, check=True)
+    try:
+        place = f"{raw}?offset={machine.record.image.root_offset}"
+        return subprocess.run(["e2fsck", "-f", "-n", place], check=False).returncode == 0
+    finally:
+        raw.unlink()
+
+
+def test_a_virtual_machine_takes_them_too(machine: Machine, dsvm: Dsvm) -> None:
+    done(dsvm, "stop", NAME)
+    done(dsvm, "start", NAME, "--engine", "qemu")
+    inside(dsvm, WRITER)
+
+    done(dsvm, "snapshot", NAME)
+    taken = done(dsvm, "snapshot", NAME)
+    inside(dsvm, "kill $(cat writer); echo four > story; sync")
+    done(dsvm, "stop", NAME)
+    assert file_system_is_clean(machine)
+
+    done(dsvm, "start", NAME, "--engine", "nspawn")
+    assert inside(dsvm, "cat story") == "four"
+    done(dsvm, "restore", NAME, taken, "--discard", "--yes")
+    assert inside(dsvm, "cat story") == "three"

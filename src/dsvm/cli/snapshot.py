@@ -29,11 +29,11 @@ def snapshot(
         str, typer.Option(metavar="TEXT", help="What it is for, shown by `dsvm snapshots`.")
     ] = "",
 ) -> None:
-    """Keep the machine as it is now: disk, lock and layers. A running one restarts."""
+    """Keep the machine as it is now: disk, lock and layers. It goes on running."""
     from dsvm.machines.snapshots import take
 
     machine = machine_meant(call, name)
-    taken = take(call.home, machine.name, note, confirm=call.confirm, progress=call.progress)
+    taken = take(call.home, machine.name, note)
     if call.json:
         call.console.json(taken.json())
         return

@@ -142,6 +142,10 @@ class Engine(Protocol):
         """Ask the machine to power off; after `timeout_s` kill it. No-op when it does not run."""
         ...
 
+    def snapshot(self, machine: EngineMachine, overlay: Path) -> None:
+        """Let a running machine go on in `overlay`, a qcow2 whose backing file has its disk."""
+        ...
+
     def screen(self, machine: EngineMachine) -> Path | None:
         """The Unix socket on which a running machine's display answers by VNC, if it has one."""
         ...

@@ -64,24 +64,28 @@ def export(
     *,
     window: tuple[int, int] | None = None,
     wait_s: float = 0.0,
+    monitor: Path | None = None,
 ) -> Storage:
     """Show `disk` (qcow2) as the raw file `at`, writable. Needs root or a user namespace.
 
     `window` shows a part of the disk only: offset and length in bytes.
     `wait_s` is how long a disk that another process still holds is waited for (a machine that was
-    just killed lets go of it within moments). Raises `DiskInUse`, `ProgramFailed`.
+    just killed lets go of it within moments). `monitor` is the socket on which the daemon takes
+    orders, for its owner only. Raises `DiskInUse`, `ProgramFailed`.
     """
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            return _export(disk, at, log, window)
+            return _export(disk, at, log, window, monitor)
         except DiskInUse:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 
 
-def _export(disk: Path, at: Path, log: Path, window: tuple[int, int] | None) -> Storage:
+def _export(
+    disk: Path, at: Path, log: Path, window: tuple[int, int] | None, monitor: Path | None
+) -> Storage:
     at.touch()
     shown = "window" if window else "disk"
     argv = [
@@ -98,9 +102,13 @@ def _export(disk: Path, at: Path, log: Path, window: tuple[int, int] | None) -> 
         "--export",
         f"type=fuse,id=disk,node-name={shown},mountpoint={_escaped(at)},writable=on,growable=off",
     ]
+    if monitor:
+        monitor.unlink(missing_ok=True)
+        argv += ["--chardev", f"socket,id=monitor,path={monitor.name},server=on,wait=off"]
+        argv += ["--monitor", "chardev=monitor"]
     with log.open("ab") as out:
         start = out.tell()
-        process = _popen(argv, out)
+        process = _popen(argv, out, monitor.parent if monitor else None)
     deadline = time.monotonic() + READY_TIMEOUT_S
     while at.stat().st_size == 0:
         if process.poll() is not None:
@@ -113,12 +121,18 @@ def _export(disk: Path, at: Path, log: Path, window: tuple[int, int] | None) -> 
     return Storage(process, at)
 
 
-def _popen(argv: list[str], out: IO[bytes]) -> subprocess.Popen[bytes]:
+def _popen(argv: list[str], out: IO[bytes], folder: Path | None) -> subprocess.Popen[bytes]:
     # Long-lived: not through `run`. A session of its own, so that Ctrl-C at a terminal does not
     # take the disk from under the file system.
     try:
         return subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=folder,  # names of sockets end at 108 bytes, so it is told a short one
+            umask=0o077,
+            start_new_session=True,
         )
     except FileNotFoundError as missing:
         raise ProgramFailed(argv, f"could not start: {missing.strerror}") from None

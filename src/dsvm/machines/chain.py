@@ -3,13 +3,15 @@
 snapshots/<id>/
   snapshot.json   SnapshotRecord; written first, so a folder without `disk.qcow2` is half made
   disk.qcow2      what the machine's disk was: nobody writes to it again
+  next.qcow2      another name of the disk that goes on there
   seed/           what the guest was told then
-disk.next.qcow2   the machine's next disk, until it takes the place of `disk.qcow2`
+disk.next.qcow2   a name of the machine's next disk, until that takes the place of `disk.qcow2`
 restore.json      what a restore is about to put in place; there until all of it is
 
 A snapshot links the disk to its folder, then renames an empty overlay over it. Killed in between,
 both names are one file: `settle` goes on from there. The overlay is whole before the link is made,
-so nothing of what the machine writes is ever in a file that no name leads to.
+so nothing of what the machine writes is ever in a file that no name leads to. It keeps its name
+there, for the QEMU that runs a machine opens it by that name again when it is frozen itself.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from dsvm.whole import write_whole
 
 DISK = "disk.qcow2"
 NEXT = "disk.next.qcow2"
+OVERLAY = "next.qcow2"
 SNAPSHOTS = "snapshots"
 SNAPSHOT = "snapshot.json"
 RESTORE = "restore.json"
@@ -35,19 +38,17 @@ def frozen_disk(folder: Path, snapshot: str) -> Path:
     return folder / SNAPSHOTS / snapshot / DISK
 
 
-def begin_overlay(folder: Path, snapshot: str, size: int) -> None:
-    """The empty disk of `size` bytes that goes on where the snapshot ends."""
-    overlay = folder / NEXT
-    overlay.unlink(missing_ok=True)
-    backing = frozen_disk(folder, snapshot).absolute()
-    # -u: the file that it lies on may be about to get its name.
-    argv: list[str | Path] = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2"]
-    run([*argv, "-b", backing, overlay, str(size)])
-    _flush(overlay)
+def begin_overlay(folder: Path, snapshot: str, size: int) -> Path:
+    """The empty disk of `size` bytes that goes on where the new snapshot will end."""
+    overlay = frozen_disk(folder, snapshot).with_name(OVERLAY)
+    _create(overlay, frozen_disk(folder, snapshot), size)
+    return overlay
 
 
-def take_place(folder: Path) -> None:
-    """The next disk becomes the disk."""
+def take_place(folder: Path, overlay: Path) -> None:
+    """That disk becomes the machine's."""
+    (folder / NEXT).unlink(missing_ok=True)
+    os.link(overlay, folder / NEXT)
     (folder / NEXT).replace(folder / DISK)
     _flush(folder)
 
@@ -67,18 +68,27 @@ def settle(folder: Path) -> None:
         if not frozen.exists() or not (place / SNAPSHOT).exists():
             shutil.rmtree(place)
         elif _same(frozen, folder / DISK):
-            take_place(folder)
+            take_place(folder, place / OVERLAY)
     (folder / NEXT).unlink(missing_ok=True)
 
 
 def _finish_restore(folder: Path) -> None:
     told = json.loads((folder / RESTORE).read_text(encoding="utf-8"))
-    begin_overlay(folder, told["snapshot"], told["size"])
-    take_place(folder)
+    _create(folder / NEXT, frozen_disk(folder, told["snapshot"]), told["size"])
+    (folder / NEXT).replace(folder / DISK)
+    _flush(folder)
     for file in (folder / SNAPSHOTS / told["snapshot"] / SEED).iterdir():
         write_whole(folder / SEED / file.name, file.read_bytes(), mode=0o600)
     write_whole(folder / RECORD, told["record"].encode(), mode=0o600, synced=True)
     (folder / RESTORE).unlink()
+
+
+def _create(overlay: Path, backing: Path, size: int) -> None:
+    overlay.unlink(missing_ok=True)
+    # -u: the file that it lies on may be about to get its name.
+    argv: list[str | Path] = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2"]
+    run([*argv, "-b", backing.absolute(), overlay, str(size)])
+    _flush(overlay)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -27,6 +27,7 @@ from dsvm.programs import run
 from dsvm.progress import Progress
 from dsvm.whole import write_whole
 
+SYNC_S = 60.0
 ID = re.compile(r"s([1-9][0-9]*)")
 
 
@@ -60,22 +61,16 @@ class Snapshot:
         }
 
 
-def take(
-    home: Home, name: str, note: str = "", *, confirm: Confirm, progress: Progress
-) -> Snapshot:
-    """Freeze the machine's disk as it is; a running machine restarts, on a new one.
+def take(home: Home, name: str, note: str = "") -> Snapshot:
+    """Freeze the machine's disk as it is; a running machine goes on, on a new one.
 
-    Raises `NoSuchMachine`, `MachineBusy`, `DsvmError`, and what `confirm` raises.
+    What its programs have written is in the snapshot; what they hold in memory is not, as after
+    a power cut. Raises `NoSuchMachine`, `MachineBusy`, `DsvmError`.
     """
     machines = Machines(home)
     machines.get(name)
     with machines.hold(name, "snapshot"):
-        machine = machines.get(name)
-        ran = _stopped(machine, "snapshot", confirm)
-        taken = _take(machine, note)
-        if ran:
-            start_held(machines, machine, progress=progress)
-        return taken
+        return _take(machines.get(name), note)
 
 
 def snapshots(machine: Machine) -> list[Snapshot]:
@@ -168,7 +163,10 @@ def _stopped(machine: Machine, why: str, confirm: Confirm) -> bool:
 
 
 def _take(machine: Machine, note: str) -> Snapshot:
-    disk = machine.folder / chain.DISK
+    engine, known = engine_of(machine), engine_machine(machine)
+    running = engine.running(known) is not None
+    if running:
+        machine.ssh.run(["sync"], timeout_s=SYNC_S)
     number = 1 + max((_number(record.id) for record in records(machine.folder)), default=0)
     record = SnapshotRecord(
         id=f"s{number}", note=note, taken_at=time.time(), machine=machine.record
@@ -178,9 +176,11 @@ def _take(machine: Machine, note: str) -> Snapshot:
     shutil.copytree(machine.folder / chain.SEED, frozen.parent / chain.SEED)
     text = record.model_dump_json(indent=1).encode()
     write_whole(frozen.parent / chain.SNAPSHOT, text, mode=0o600, synced=True)
-    chain.begin_overlay(machine.folder, record.id, disk_size(disk))
-    os.link(disk, frozen)
-    chain.take_place(machine.folder)
+    overlay = chain.begin_overlay(machine.folder, record.id, disk_size(known.disk))
+    os.link(known.disk, frozen)
+    if running:
+        engine.snapshot(known, overlay)
+    chain.take_place(machine.folder, overlay)
     return Snapshot(record, disk_used(frozen))
 
 

@@ -25,10 +25,12 @@ LIMIT = 1 << 20
 
 @dataclass(frozen=True)
 class Request:
-    """`stop_in`: power off, kill after so many seconds. `attach`: layers to make visible."""
+    """`stop_in`: power off, kill after so many seconds. `attach`: layers to make visible.
+    `overlay`: the qcow2 in which the disk goes on."""
 
     stop_in: float | None = None
     attach: tuple[AttachedLayer, ...] = ()
+    overlay: Path | None = None
 
 
 def ask(place: Path, request: Request) -> None:
@@ -98,7 +100,8 @@ class Listener:
         with connection, suppress(OSError, ValueError, KeyError):
             connection.settimeout(READ_TIMEOUT_S)
             asked = json.loads(_read_all(connection))
-            request = Request(asked["stop_in"], layers_from(asked["attach"]))
+            overlay = Path(asked["overlay"]) if asked.get("overlay") else None
+            request = Request(asked["stop_in"], layers_from(asked["attach"]), overlay)
             connection.sendall(json.dumps(_outcome(do, request)).encode())
 
 

@@ -112,6 +112,19 @@ class NspawnEngine:
                 self._kill(machine, places)
         _sweep(places)
 
+    def snapshot(self, machine: EngineMachine, overlay: Path) -> None:
+        places = Places(machine.folder)
+        if locked(places) and not places.monitor.exists():
+            raise DsvmError(
+                f"machine `{machine.name}` cannot be kept while it runs",
+                cause="it was started by an older dsvm",
+                remedy=f"dsvm stop {machine.name}",
+            )
+        try:
+            control.ask(places.control, control.Request(overlay=overlay.absolute()))
+        except OSError as gone:
+            raise DsvmError(f"machine `{machine.name}` does not run", cause=str(gone)) from None
+
     def screen(self, machine: EngineMachine) -> Path | None:
         return None
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dsvm.engines import storage
+from dsvm.engines import live, storage
 from dsvm.engines.base import AttachedLayer
 from dsvm.engines.network import RESOLVER, check_ports, resolv_conf
 from dsvm.engines.nspawn import linux, mounts, network
@@ -182,7 +182,11 @@ class Machine:
         machine = self._plan.machine
         self._work.tree.mkdir()
         self._storage = storage.export(
-            machine.disk, self._work.disk, self._places.log, wait_s=DISK_WAIT_S
+            machine.disk,
+            self._work.disk,
+            self._places.log,
+            wait_s=DISK_WAIT_S,
+            monitor=self._places.monitor,
         )
         # The daemon must not be among those that hold the mount it serves: were it the last of
         # them to be killed, it would have to unmount the file system, whose last writes wait for
@@ -249,10 +253,17 @@ class Machine:
     def _do(self, request: Request) -> None:
         if request.stop_in is not None:
             self._power_off(request.stop_in)
+        if request.overlay is not None:
+            self._go_on(request.overlay)
         if request.attach:
             shown = {Path(LAYERS) / new.digest: self._mount_layer(new) for new in request.attach}
             userns = self._plan.uid_base is not None
             mounts.inject(self._leader, shown, userns=userns, translate=True)
+
+    def _go_on(self, overlay: Path) -> None:
+        """Frozen meanwhile, so that what the snapshot has needs no recovery."""
+        with linux.frozen(self._work.tree):
+            live.go_on(self._places.monitor, overlay, self._plan.machine.name)
 
     def _power_off(self, timeout_s: float) -> None:
         if self._kill_at is None:

@@ -75,6 +75,11 @@ class Places:
         return self.engine / "control"
 
     @property
+    def monitor(self) -> Path:
+        """Where the storage daemon takes orders."""
+        return self.engine / "storage"
+
+    @property
     def console(self) -> Path:
         return self.folder / "logs" / "console.log"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from qemu.qmp import QMPError
 
+from dsvm.engines import live, qmp
 from dsvm.engines.base import (
     AttachedLayer,
     EngineMachine,
@@ -21,7 +22,7 @@ from dsvm.engines.base import (
     Usable,
 )
 from dsvm.engines.network import RESOLVER, check_ports, resolv_conf
-from dsvm.engines.qemu import command, firmware, passt, probe, process, qmp, seed_disk
+from dsvm.engines.qemu import command, firmware, passt, probe, process, seed_disk
 from dsvm.engines.qemu.places import Places, State, read_state, write_state
 from dsvm.engines.storage import DiskInUse
 from dsvm.errors import DsvmError
@@ -126,6 +127,9 @@ class QemuEngine:
         if not process.wait_gone(places.pid, KILL_TIMEOUT_S):
             raise DsvmError(f"machine `{machine.name}` cannot be stopped", log=places.log)
         _sweep(places)
+
+    def snapshot(self, machine: EngineMachine, overlay: Path) -> None:
+        live.go_on(Places(machine.folder).qmp, overlay, machine.name)
 
     def screen(self, machine: EngineMachine) -> Path | None:
         places = Places(machine.folder)

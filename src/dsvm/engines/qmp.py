@@ -1,4 +1,4 @@
-"""Speaks with a running QEMU over its monitor socket, by QEMU's own library."""
+"""Speaks with a running QEMU, or storage daemon, over its monitor socket, by QEMU's own library."""
 
 from __future__ import annotations
 
