@@ -239,7 +239,11 @@ def test_a_layer_that_is_not_whole_is_named_before_boot_and_mended_by_up(
     assert answer(project.machine, "one", VERSION) == project.locked("one", "tabulate")
 
 
-def test_a_damaged_image_is_mended_though_the_definition_has_changed(project: Project) -> None:
+def test_a_damaged_image_is_mended_though_packages_and_definition_have_changed(
+    project: Project,
+) -> None:
+    project.define(environment("one", "tabulate"), packages='"tree"')
+    project.up()
     image = project.machine.record.image.digest
     flip_a_bit(Store(project.home.store).path(image))
     full = project.dsvm("verify", NAME, "--tool", "machine", "--full")

@@ -57,9 +57,14 @@ def build_disk(
 ) -> Layer:
     """The disk of a lock without the layers that are mounted; of `composition` the base and the
     sources count."""
-    bare: dict[str, object] = {"interpreters": {}, "environments": (), "npm": (), "artifacts": ()}
-    layers = _Build(lock.model_copy(update=bare), composition, home, progress or Silent()).bare()
+    layers = _Build(of_the_disk(lock), composition, home, progress or Silent()).bare()
     return next(layer for layer in layers if layer.kind == "disk")
+
+
+def of_the_disk(lock: Lock) -> Lock:
+    """What of a lock the disk is made from: nothing that is mounted."""
+    bare: dict[str, object] = {"interpreters": {}, "environments": (), "npm": (), "artifacts": ()}
+    return lock.model_copy(update=bare)
 
 
 class _Build:

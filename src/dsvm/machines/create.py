@@ -6,6 +6,7 @@ import secrets
 import time
 from pathlib import Path
 
+from dsvm.build.build import of_the_disk
 from dsvm.build.guest_tree import guest_digest
 from dsvm.build.model import Image, Layer
 from dsvm.catalog.compose import Composition
@@ -50,6 +51,7 @@ def create(
         folder=str(definition.parent),
         definition=definition.read_text(encoding="utf-8"),
         lock=lock,
+        disk_lock=of_the_disk(lock),
         image=image,
         layers=attachable(image.layers),
         size=to_record(size),

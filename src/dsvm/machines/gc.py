@@ -44,11 +44,11 @@ def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> 
         sweep(home, store)
     known = machines.all()
     places = dict.fromkeys([*(Path(machine.record.folder) for machine in known), *folders])
-    locks = [machine.record.lock for machine in known]
-    locks += [lock for place in places if (lock := _lock_in(place))]
     past = [one.machine for machine in known for one in records(machine.folder)]
-    locks += [record.lock for record in past]
-    keep = set().union(*map(_run_on, [*(machine.record for machine in known), *past]))
+    kept = [*(machine.record for machine in known), *past]
+    locks = [lock for place in places if (lock := _lock_in(place))]
+    locks += [lock for one in kept for lock in (one.lock, one.disk_lock) if lock]
+    keep = set().union(*map(_run_on, kept))
     images = [store.image(key, Image) for key in _left(store, "images", keep)]
     layers = [store.layer(key, Layer) for key in _left(store, "layers", keep)]
     disks = {image.digest for image in images if image}

@@ -13,7 +13,7 @@ from dsvm.progress import Progress
 
 def mend(machine: Machine, composition: Composition, lock: Lock, progress: Progress) -> None:
     """Build again what of a stopped machine is damaged or gone: the disk that its own was made
-    from as the machine's lock says, the layers of `lock`, which may be a newer one.
+    from as it was locked then, the layers of `lock`, which may be a newer one.
 
     Raises `DsvmError`, also when this dsvm makes another disk than the one that is needed.
     """
@@ -24,7 +24,8 @@ def mend(machine: Machine, composition: Composition, lock: Lock, progress: Progr
     home = machine.home
     for old in faults:
         if old.kind == "disk":
-            new = build_disk(machine.record.lock, composition, home, progress=progress)
+            made_from = machine.record.disk_lock or machine.record.lock
+            new = build_disk(made_from, composition, home, progress=progress)
             if new.digest != old.digest:
                 raise _of_another_dsvm(machine, faults[old])
     build_layers(lock, composition, home, progress=progress)

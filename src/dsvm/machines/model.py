@@ -46,10 +46,11 @@ class MachineRecord(BaseModel):
     `apps` maps an app's name to its port on the host's loopback, `tokens` to its secret, `pages`
     to what its address is made of. `image` is what the disk was made from; `layers` are attached
     at each start (those of the image until a changed definition adds or swaps some). `lock` is
-    what was last applied, `tools` the names proven with it. `inputs` are digests of all that `up`
-    reads (see `dsvm.machines.inputs`): the same again means there is nothing to do; empty while an
-    `up` is not yet through. `accelerator` is what the machine found at its last start, `guest` the
-    digest of the guest's files that it then had.
+    what was last applied, `tools` the names proven with it; `disk_lock` is what the image's disk
+    was built from (older records lack it). `inputs` are digests of all that `up` reads (see
+    `dsvm.machines.inputs`): the same again means there is nothing to do; empty while an `up` is
+    not yet through. `accelerator` is what the machine found at its last start, `guest` the digest
+    of the guest's files that it then had.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class MachineRecord(BaseModel):
     folder: str
     definition: str
     lock: Lock
+    disk_lock: Lock | None = None
     image: Image
     layers: tuple[Layer, ...]
     size: SizeRecord
