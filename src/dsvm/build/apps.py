@@ -68,7 +68,7 @@ def build_npm(npm: LockedNpm, tools: ToolsTree, store: Store, home: Home, log: P
 
     def fill(tree: Path) -> None:
         for package in sorted(npm.packages, key=lambda package: package.path):
-            folder = tree / package.path
+            folder = _below(tree, package.path)
             folder.mkdir(parents=True, exist_ok=True)
             _untar(store.get(package.sha256), folder, strip=1)
             _link_commands(folder, locked[package.path].get("bin", {}))
@@ -127,11 +127,25 @@ def _link_commands(folder: Path, commands: dict[str, str]) -> None:
     modules = next(parent for parent in folder.parents if parent.name == "node_modules")
     (modules / ".bin").mkdir(exist_ok=True)
     for command, program in commands.items():
-        target = folder / program
+        target = _below(folder, program)
         target.chmod(0o755)
-        link = modules / ".bin" / command
+        link = _below(modules / ".bin", command)
         link.unlink(missing_ok=True)
         link.symlink_to(Path("..") / target.relative_to(modules))
+
+
+def _below(folder: Path, name: str) -> Path:
+    """The path of that name in the folder; raises `DsvmError` when it would lie elsewhere.
+
+    A package's own words say what its commands are called and where they lie, and a lock may come
+    from anybody: neither reaches a file of the host.
+    """
+    if (folder / name).resolve().is_relative_to(folder.resolve()) and ".." not in Path(name).parts:
+        return folder / name
+    raise DsvmError(
+        f"an npm package names `{name}`, which is outside its folder",
+        remedy="do not use it before its maker has told why",
+    )
 
 
 def _normalise(tree: Path) -> None:

@@ -20,7 +20,10 @@ OTHER_GUEST = "its guest code is of another version of dsvm: `dsvm up` renews it
 
 @dataclass(frozen=True)
 class Row:
-    """`state` is `running` or `stopped`; `uptime` in seconds, None when it is stopped."""
+    """`state` is `running` or `stopped`; `uptime` in seconds, None when it is stopped.
+
+    `ports` are all that the machine takes of the host's loopback: `ssh`, and each app by its name.
+    """
 
     name: str
     state: str
@@ -31,6 +34,7 @@ class Row:
     notes: tuple[str, ...]
     report: LastReport | None
     folder: str
+    ports: dict[str, int]
 
     def json(self) -> dict[str, Any]:
         """One entry of `ls --json`."""
@@ -44,6 +48,7 @@ class Row:
             "notes": list(self.notes),
             "last_report": self.report.json() if self.report else None,
             "folder": self.folder,
+            "ports": self.ports,
         }
 
 
@@ -70,4 +75,5 @@ def _row(machine: Machine) -> Row:
         notes=tuple(dict.fromkeys((*record.notes, *(found.notes if found else ()), *older))),
         report=last_report(machine),
         folder=record.folder,
+        ports={"ssh": record.ssh_port, **record.apps},
     )

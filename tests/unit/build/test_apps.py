@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dsvm.build import apps
+from dsvm.errors import DsvmError
 
 
 def tarball(path: Path, files: dict[str, tuple[bytes, int]]) -> Path:
@@ -58,3 +59,22 @@ def test_commands_of_npm_packages_are_linked(tmp_path: Path) -> None:
     link = tmp_path / "node_modules/.bin/tool"
     assert link.readlink() == Path("../@scope/tool/cli.js")
     assert link.stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize(
+    "commands", [{"tool": "../../../precious"}, {"../../../precious": "cli.js"}, {"/x": "cli.js"}]
+)
+def test_commands_of_npm_packages_reach_nothing_outside(
+    tmp_path: Path, commands: dict[str, str]
+) -> None:
+    package = tmp_path / "node_modules" / "@lab" / "tool"
+    package.mkdir(parents=True)
+    (package / "cli.js").write_text("#!/usr/bin/env node")
+    precious = tmp_path / "precious"
+    precious.touch(mode=0o600)
+
+    with pytest.raises(DsvmError, match="outside its folder"):
+        apps._link_commands(package, commands)
+
+    assert precious.is_file()
+    assert precious.stat().st_mode & 0o777 == 0o600
