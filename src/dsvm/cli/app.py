@@ -55,12 +55,13 @@ def _kept(args: list[str]) -> list[str]:
     return [*args[:at], "--", *args[at:]]
 
 
-from dsvm.cli import environment, host, inside, lifecycle, project, prove, snapshot  # noqa: E402
+from dsvm.cli import environment, host, inside, lifecycle, pack, project, prove, snapshot  # noqa: E402
 
 project.register(app)
 lifecycle.register(app)
 inside.register(app)
 snapshot.register(app)
+pack.register(app)
 prove.register(app)
 environment.register(environments)
 app.add_typer(environments, name="env")

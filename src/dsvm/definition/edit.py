@@ -44,6 +44,15 @@ def remove_tool(text: str, tool: str) -> str:
     return document.as_string()
 
 
+def rename(text: str, name: str) -> str:
+    """The text with `name` as the machine's; the same text if that is its name."""
+    document = _document(text)
+    if document.get("name") == name:
+        return text
+    document["name"] = name
+    return document.as_string()
+
+
 def _add(text: str, key: str, value: str) -> str:
     document = _document(text)
     values = document.get(key)

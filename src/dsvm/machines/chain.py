@@ -83,6 +83,12 @@ def _finish_restore(folder: Path) -> None:
     (folder / RESTORE).unlink()
 
 
+def lay_over(disk: Path, overlay: Path) -> None:
+    """Make the empty disk `overlay` on `disk`, of the same size. Raises `ProgramFailed`."""
+    argv: list[str | Path] = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2"]
+    run([*argv, "-b", disk.absolute(), overlay])
+
+
 def _create(overlay: Path, backing: Path, size: int) -> None:
     overlay.unlink(missing_ok=True)
     # -u: the file that it lies on may be about to get its name.

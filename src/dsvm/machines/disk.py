@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ from dsvm.programs import ProgramFailed, run
 
 GROW_TIMEOUT_S = 600.0
 IN_USE = "lock"
+# Magic, version, offset of the backing file's name, size, encryption, incompatible features.
+_HEADER = struct.Struct(">4sIQ8xQI36xQ")
+_DIRTY = 1
 
 
 def create_disk(image: Path, disk: Path, size: int, *, log: Path | None = None) -> None:
@@ -53,6 +57,50 @@ def grow_disk(disk: Path, size: int, *, log: Path | None = None) -> None:
     _grow(disk, log)
 
 
+def clean_disk(disk: Path, *, log: Path | None = None) -> None:
+    """Take from a disk nobody uses what its host told it (see `dsvm.machines.clean`)."""
+    _in_namespaces("dsvm.machines.clean", disk, log)
+
+
+def split_disk(disk: Path, image: Path, *, log: Path | None = None) -> None:
+    """Gather all that lies between `disk` and the raw `image` in `disk`, which then names no
+    file below it. Raises `ProgramFailed`."""
+    run(["qemu-img", "rebase", "-q", "-f", "qcow2", "-F", "raw", "-b", image, disk], log=log)
+    run(["qemu-img", "rebase", "-q", "-u", "-f", "qcow2", "-b", "", disk], log=log)
+
+
+def adopt_disk(disk: Path, image: Path, size: int, *, log: Path | None = None) -> None:
+    """Put a disk that was split from an image on the raw `image`, which need not be here yet.
+
+    The disk may come from anyone: it must be a plain qcow2 of `size` bytes that leads to no other
+    file. Raises `DsvmError`.
+    """
+    wrong = _foreign(disk, size)
+    if wrong:
+        raise DsvmError("the disk of the machine is refused", cause=wrong)
+    argv: list[str | Path] = ["qemu-img", "rebase", "-q", "-u", "-f", "qcow2", "-F", "raw"]
+    run([*argv, "-b", image.absolute(), disk], log=log)
+    run(["qemu-img", "check", "-q", "-f", "qcow2", disk], log=log)
+
+
+def _foreign(disk: Path, size: int) -> str | None:
+    """What of a qcow2 header is not as `split_disk` leaves it (QEMU, docs/interop/qcow2.txt)."""
+    with disk.open("rb") as file:
+        header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return "it is too short for a qcow2"
+    magic, version, backing, virtual, encrypted, features = _HEADER.unpack(header)
+    if (magic, version) != (b"QFI\xfb", 3):
+        return "it is no qcow2 of version 3"
+    if backing:
+        return "it names a file below it"
+    if virtual != size:
+        return f"it has {virtual} bytes, the machine's record says {size}"
+    if encrypted or features & ~_DIRTY:
+        return "it is encrypted, or keeps its data in another file"
+    return None
+
+
 def disk_size(disk: Path) -> int:
     """The size in bytes that the machine sees."""
     return int(_info(disk)["virtual-size"])
@@ -84,10 +132,14 @@ def _refuse_shrinking(disk: Path, now: int, size: int) -> None:
 
 
 def _grow(disk: Path, log: Path | None) -> None:
+    _in_namespaces("dsvm.machines.grow", disk, log)
+
+
+def _in_namespaces(module: str, disk: Path, log: Path | None) -> None:
     argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0:
         argv += ["--user", "--map-root-user"]
-    argv += [sys.executable, "-m", "dsvm.machines.grow", str(disk)]
+    argv += [sys.executable, "-m", module, str(disk)]
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
     env = {"PYTHONPATH": str(Path(dsvm.__file__).parents[1]), "PATH": path}
     _run_unlocked(disk, argv, log, env)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from dsvm import scratch
 from dsvm.engines import storage
@@ -30,11 +31,21 @@ def main(disk: Path) -> int:
     return 0
 
 
+def root_window(raw: Path) -> tuple[int, int]:
+    """The place of the root partition, which is the last: offset and length in bytes."""
+    last = max(_table(raw)["partitions"], key=lambda one: one["start"])
+    return last["start"] * SECTOR, last["size"] * SECTOR
+
+
+def _table(raw: Path) -> dict[str, Any]:
+    return dict(json.loads(run(["sfdisk", "--json", raw]).stdout)["partitiontable"])
+
+
 def _grow_partition(raw: Path) -> tuple[int, int]:
     """The new place of the root partition: offset and length in bytes."""
     # The copy of the table at the old end moves to the new one; its place is the partition's now.
     run(["sfdisk", "--quiet", "--relocate", "gpt-bak-std", raw])
-    table = json.loads(run(["sfdisk", "--json", raw]).stdout)["partitiontable"]
+    table = _table(raw)
     starts = [partition["start"] for partition in table["partitions"]]
     start = max(starts)
     # Whole MiB, so that the file system fills the partition to its last byte.

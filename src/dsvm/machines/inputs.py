@@ -55,9 +55,11 @@ def _requirement_files(data: dict[str, Any]) -> list[str]:
 
 
 def _contents(paths: Iterable[Path]) -> Iterator[bytes]:
-    for path in _files(paths):
-        yield str(path).encode()
-        yield path.read_bytes()
+    """Names below the paths and contents: the same wherever dsvm and the definition lie."""
+    for place in paths:
+        for path in _files([place]):
+            yield str(path.relative_to(place.parent)).encode()
+            yield path.read_bytes()
 
 
 def _stamps(paths: Iterable[Path]) -> Iterator[bytes]:

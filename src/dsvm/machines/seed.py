@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import PurePosixPath
+from typing import Any
 
 from dsvm.build.model import Layer
 from dsvm.catalog.compose import Composition
@@ -48,6 +49,12 @@ def write_seed(
     layer.
     """
     _save(machine, make_seed(machine, definition, composition, lock or machine.record.lock))
+
+
+def write_packed(machine: Machine, seed: dict[str, Any], definition: Definition) -> None:
+    """Write a seed that came with the machine from elsewhere; its network is this host's."""
+    base = load_catalog().bases[machine.record.lock.base]
+    _save(machine, {**seed, "network": _network(definition, base)})
 
 
 def refresh_network(machine: Machine, definition: Definition) -> None:
@@ -167,7 +174,7 @@ def _network(definition: Definition, base: Base) -> SeedNetwork | None:
     return network(base, definition.sources) if definition.network.inherit else None
 
 
-def _save(machine: Machine, seed: Seed) -> None:
+def _save(machine: Machine, seed: Seed | dict[str, Any]) -> None:
     (machine.folder / SEED).parent.mkdir(mode=0o700, exist_ok=True)
     text = json.dumps(seed, indent=1) + "\n"
     write_whole(machine.folder / SEED, text.encode(), mode=0o600, synced=True)

@@ -70,7 +70,7 @@ def take(home: Home, name: str, note: str = "") -> Snapshot:
     machines = Machines(home)
     machines.get(name)
     with machines.hold(name, "snapshot"):
-        return _take(machines.get(name), note)
+        return take_held(machines.get(name), note)
 
 
 def snapshots(machine: Machine) -> list[Snapshot]:
@@ -109,7 +109,7 @@ def restore(
         machine = machines.get(name)
         target = _named(machine, wanted)
         ran = _stopped(machine, f"back to snapshot {target.id}", confirm)
-        kept = _take(machine, f"before the restore of {target.id}") if keep else None
+        kept = take_held(machine, f"before the restore of {target.id}") if keep else None
         old, now = target.machine, machine.record
         record = old.model_copy(
             update={
@@ -162,7 +162,8 @@ def _stopped(machine: Machine, why: str, confirm: Confirm) -> bool:
     return stop_held(machine)
 
 
-def _take(machine: Machine, note: str) -> Snapshot:
+def take_held(machine: Machine, note: str) -> Snapshot:
+    """As `take`, by who holds the machine."""
     engine, known = engine_of(machine), engine_machine(machine)
     running = engine.running(known) is not None
     if running:
