@@ -78,9 +78,10 @@ def adopt_disk(disk: Path, image: Path, size: int, *, log: Path | None = None) -
     wrong = _foreign(disk, size)
     if wrong:
         raise DsvmError("the disk of the machine is refused", cause=wrong)
+    # Before it leads to the image, without which it could not be opened.
+    run(["qemu-img", "check", "-q", "-f", "qcow2", disk], log=log)
     argv: list[str | Path] = ["qemu-img", "rebase", "-q", "-u", "-f", "qcow2", "-F", "raw"]
     run([*argv, "-b", image.absolute(), disk], log=log)
-    run(["qemu-img", "check", "-q", "-f", "qcow2", disk], log=log)
 
 
 def _foreign(disk: Path, size: int) -> str | None:
