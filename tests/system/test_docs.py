@@ -49,7 +49,7 @@ def lab(
 
 @pytest.mark.parametrize("line", LINES, ids=str)
 def test_a_line_of_the_docs_works(line: Line, lab: Path, home: Home) -> None:
-    asks = line.text.startswith(("./dsvm rm", "./dsvm env reset"))
+    asks = line.text.startswith(("./dsvm rm", "./dsvm env reset", "./dsvm restore"))
     done = subprocess.run(
         ["sh", "-c", f"{line.text} --yes" if asks else line.text],
         cwd=lab,
