@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dsvm.engines.sockets import reachable
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
@@ -117,6 +119,25 @@ def test_emulation_is_said_and_only_the_loopback_listens(machine: Machine, dsvm:
     passt = [line.split()[3] for line in sockets.splitlines() if "passt" in line]
     assert f"127.0.0.1:{machine.record.ssh_port}" in passt
     assert all(address.startswith("127.0.0.1:") for address in passt)
+
+
+def test_the_screen_is_shown_to_the_owner_alone(machine: Machine, dsvm: Dsvm) -> None:
+    place = Path(json.loads(dsvm("open", "both", "--screen", "--json").stdout)["socket"])
+
+    assert (machine.folder.stat().st_mode & 0o077, place.is_socket()) == (0, True)
+    with reachable(place) as path, socket.socket(socket.AF_UNIX) as screen:
+        screen.settimeout(20)
+        screen.connect(path)
+        greeting = screen.recv(12)
+        assert greeting == b"RFB 003.008\n"
+        screen.sendall(greeting)
+        assert screen.recv(2) == b"\x01\x01"  # one way to sign in: none (RFC 6143, 7.1.2)
+        screen.sendall(b"\x01")
+        assert screen.recv(4) == b"\0\0\0\0"
+        screen.sendall(b"\x01")
+        width, height = struct.unpack(">HH", screen.recv(4))
+        assert width >= 640
+        assert height >= 400
 
 
 def test_a_disk_in_use_is_refused_to_everyone_else(machine: Machine, dsvm: Dsvm) -> None:

@@ -116,6 +116,10 @@ def open_(
             autocompletion=complete.machines_and_apps,
         ),
     ] = None,
+    screen: Annotated[
+        bool,
+        typer.Option("--screen", help="The machine's display instead, from its first line on."),
+    ] = False,
 ) -> None:
     """The address that opens an app of the machine, signed in; in the browser if there is one.
 
@@ -124,6 +128,9 @@ def open_(
     from dsvm.machines.pages import app_meant, open_app
     from dsvm.machines.state import Machines
 
+    if screen:
+        open_screen(call, name)
+        return
     url = open_app(*app_meant(Machines(call.home), name, app, Path.cwd()))
     if call.json:
         call.console.json({"url": url})
@@ -131,10 +138,32 @@ def open_(
     call.console.data(url)
     for line in forwarding(url):
         call.console.say(line)
-    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+    if _on_a_desktop():
         import webbrowser
 
         webbrowser.open(url)
+
+
+def open_screen(call: Call, name: str | None) -> None:
+    """The display of a machine: in a viewer if there is one, else where to find it."""
+    from dsvm.machines import screen
+
+    socket = screen.screen(machine_meant(call, name))
+    if call.json:
+        call.console.json({"socket": str(socket)})
+        return
+    call.console.data(str(socket))
+    if _on_a_desktop() and screen.view(socket):
+        return
+    call.console.say(f"a VNC viewer that takes a socket shows it: {screen.VIEWER} {socket}")
+    if here := over_ssh():
+        call.console.say(
+            f"from your computer: ssh -L 5900:{socket} {here}, then view localhost:5900"
+        )
+
+
+def _on_a_desktop() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def logs(
