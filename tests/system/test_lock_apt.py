@@ -19,6 +19,7 @@ from dsvm.lock import Vanished, diff, fetch_all, lock_text, make_lock
 from dsvm.lock.model import Lock
 from dsvm.lock.trees import tools_roots
 from dsvm.store import Store
+from tests.system.faulty import WAYS, faulty
 from tests.system.lock_support import Archive, Server, serving
 from tests.unit.lock.examples import composition
 
@@ -169,6 +170,24 @@ def test_a_mirror_that_is_not_there_is_named(lab: Lab) -> None:
     lab.sources["main"] = "http://127.0.0.1:1/debian"
     with pytest.raises(DsvmError, match="could not be fetched") as refused:
         lab.lock("hello")
+    assert "[sources]: main" in (refused.value.remedy or "")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_mirror_that_misbehaves_is_named_after_few_tries(
+    lab: Lab, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = 'Acquire::Retries "1";\nAcquire::http::Timeout "1";\n'
+    (tmp_path / "apt.conf").write_text(impatient)
+    monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+    with faulty(way) as server:
+        lab.sources["main"] = server.url("debian")
+        with pytest.raises(DsvmError, match="could not be fetched") as refused:
+            lab.lock("hello")
+
+    # The index by its two names; apt tries each twice, and again on a new connection.
+    assert 1 <= len(server.asked) <= 8
+    assert f"127.0.0.1:{server.server_port}" in (refused.value.cause or "")
     assert "[sources]: main" in (refused.value.remedy or "")
 
 

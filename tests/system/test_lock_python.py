@@ -28,6 +28,7 @@ from dsvm.lock.trees import target_for
 from dsvm.lock.wheels import Target
 from dsvm.programs import run
 from dsvm.store import Store
+from tests.system.faulty import WAYS, faulty
 from tests.system.lock_support import Server, index, npm_package, serving, wheel
 from tests.unit.lock.examples import environment, example, plan, source
 from tests.unit.lock.examples import wheel as pin
@@ -50,10 +51,11 @@ class Lab:
     find_links: tuple[str, ...] = ()
     overrides: dict[str, str] = field(default_factory=dict)
     more_env: dict[str, str] = field(default_factory=dict)
+    index: str = ""
 
     @property
     def resolver(self) -> Resolver:
-        env = python_host({"pypi": self.server.url("pypi/simple")}).env
+        env = python_host({"pypi": self.index or self.server.url("pypi/simple")}).env
         host = PythonHost(self.find_links, {**env, **self.more_env})
         return Resolver(host, self.home, Hints(self.home), self.overrides, refresh=True)
 
@@ -125,6 +127,19 @@ def test_what_cannot_be_resolved_names_the_environment(lab: Lab) -> None:
     assert "numbers" in (failed.value.cause or "")
     assert failed.value.log
     assert failed.value.log.exists()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_index_that_misbehaves_is_named_after_few_tries(lab: Lab, way: str) -> None:
+    lab.more_env = {"UV_HTTP_TIMEOUT": "1", "UV_HTTP_RETRIES": "1"}
+    with faulty(way) as server:
+        lab.index = server.url("simple")
+        with pytest.raises(DsvmError, match="cannot be locked") as refused:
+            lab.lock(plan("lab", "numbers"))
+
+    assert 1 <= len(server.asked) <= 6
+    assert f"asked: http://127.0.0.1:{server.server_port}" in (refused.value.remedy or "")
+    assert refused.value.log
 
 
 SOURCES = (

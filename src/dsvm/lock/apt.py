@@ -157,7 +157,10 @@ class AptRoot:
 
     def _update_failed(self, failed: ProgramFailed) -> DsvmError:
         faults = [line for line in failed.output.splitlines() if line.startswith(("E:", "W:"))]
-        signature = any(word in failed.output for word in ("NO_PUBKEY", "not signed", "BADSIG"))
+        # apt's word for an index that is something else entirely, such as a login page.
+        signature = "NOSPLIT" not in failed.output and any(
+            word in failed.output for word in ("NO_PUBKEY", "not signed", "BADSIG")
+        )
         remedy = (
             f"install a newer `{self.base.keyring_package}`"
             if signature

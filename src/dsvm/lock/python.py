@@ -20,7 +20,7 @@ from dsvm.catalog.compose import EnvironmentPlan
 from dsvm.catalog.model import PythonSource
 from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError
-from dsvm.fetch import client, size_of
+from dsvm.fetch import client, public, size_of
 from dsvm.home import Home
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import LockedEnvironment, PythonPackage
@@ -87,7 +87,7 @@ class Resolver:
                 source=source.name,
                 why="; ".join([*tried, _taken(source, packages, target)]),
             )
-        raise _unresolved(plan, variant, tried, failed)
+        raise _unresolved(plan, variant, tried, failed, self.host.env.get("UV_DEFAULT_INDEX", ""))
 
     def find_again(
         self, packages: Collection[PythonPackage], target: Target, source: PythonSource
@@ -272,7 +272,11 @@ def _taken(source: PythonSource, packages: Sequence[PythonPackage], target: Targ
 
 
 def _unresolved(
-    plan: EnvironmentPlan, variant: Variant, tried: Sequence[str], failed: DsvmError | None
+    plan: EnvironmentPlan,
+    variant: Variant,
+    tried: Sequence[str],
+    failed: DsvmError | None,
+    index: str,
 ) -> DsvmError:
     said = failed.output.strip() if isinstance(failed, ProgramFailed) else ""
     said = said.replace("dsvm-environment", f"environment `{plan.name}`")
@@ -280,7 +284,9 @@ def _unresolved(
     return DsvmError(
         f"environment `{plan.name}` ({variant}) cannot be locked",
         cause="\n".join([*(tried if len(tried) > 1 else ()), said]).strip(),
-        remedy=f"change its requirements ({asked}), or see that a source that has them is reached",
+        # uv takes a login page in the index's place for an index of nothing, and does not name it.
+        remedy=f"change its requirements ({asked}), or see that a source that has them is reached"
+        + (f" (asked: {public(index)})" if index else ""),
         log=failed.log if failed else None,
     )
 
