@@ -121,6 +121,13 @@ def flip_a_bit(blob: Path) -> None:
     blob.write_bytes(content)
 
 
+def cut(blob: Path) -> None:
+    """Only its first half is left; as a new file, too."""
+    content = blob.read_bytes()
+    blob.unlink()
+    blob.write_bytes(content[: len(content) // 2])
+
+
 def environment(name: str, requirement: str) -> str:
     return f'[environments.{name}]\nrequirements = ["{requirement}"]'
 
@@ -218,7 +225,8 @@ def test_an_upgraded_lock_is_applied_and_only_when_it_is_asked_for(project: Proj
 
 
 @pytest.mark.parametrize(
-    ("spoil", "fault"), [(Path.unlink, "not in the store"), (flip_a_bit, "damaged")]
+    ("spoil", "fault"),
+    [(Path.unlink, "not in the store"), (flip_a_bit, "damaged"), (cut, "damaged")],
 )
 def test_a_layer_that_is_not_whole_is_named_before_boot_and_mended_by_up(
     project: Project, spoil: Callable[[Path], None], fault: str
