@@ -53,6 +53,7 @@ class Lab:
             glibc="2.41",
             python_packages=[],
             packages=[],
+            image_packages=[],
             kernel="",
         )
 

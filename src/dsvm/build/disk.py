@@ -172,6 +172,11 @@ def _write_esp(
         tools.run("mcopy", "-i", drive, esp / name, f"::/{name}", log=log, env=time)
 
 
+def exported_entry(entry: bytes) -> bytes:
+    """The boot loader's entry of an exported image, where cloud-init may run."""
+    return entry.rstrip(b"\n") + b" ci.di.policy=enabled\n"
+
+
 def _write_root(
     target: Path,
     root_size: int,

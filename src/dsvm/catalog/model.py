@@ -207,7 +207,8 @@ class Base(Strict):
     """An operating system: `bases/<name>/base.toml`.
 
     `python` is the version of its own Python, `python_packages` the OS packages that an
-    environment needs to be built and run; `packages` is what every machine has.
+    environment needs to be built and run; `packages` is what every machine has,
+    `image_packages` what an exported image has besides.
     """
 
     title: str
@@ -219,6 +220,7 @@ class Base(Strict):
     glibc: str
     python_packages: list[str]
     packages: list[str]
+    image_packages: list[str]
     kernel: str
 
     name: str = Field(default="", exclude=True)

@@ -20,6 +20,9 @@ app = typer.Typer(
 environments = typer.Typer(
     help="The environments of a machine.", no_args_is_help=True, rich_markup_mode=None
 )
+images = typer.Typer(
+    help="The image that a definition describes.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def _version(wanted: bool) -> None:
@@ -55,7 +58,7 @@ def _kept(args: list[str]) -> list[str]:
     return [*args[:at], "--", *args[at:]]
 
 
-from dsvm.cli import environment, host, inside, lifecycle, pack, project, prove, snapshot  # noqa: E402
+from dsvm.cli import environment, host, image, inside, lifecycle, pack, project, prove, snapshot  # noqa: E402
 
 project.register(app)
 lifecycle.register(app)
@@ -65,4 +68,6 @@ pack.register(app)
 prove.register(app)
 environment.register(environments)
 app.add_typer(environments, name="env")
+image.register(images)
+app.add_typer(images, name="image")
 host.register(app)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dsvm.guest import (
+    alone,
     config,
     environments,
     hardware,
@@ -57,6 +58,8 @@ def locked() -> Iterator[None]:
 def _apply(seed: Seed, out: Outcome) -> None:
     out.name, out.login, out.image = seed["name"], seed["login"], seed["image"]
     _once_a_boot()
+    if seed.get("alone"):
+        seed = alone.completed(seed)
     with _timed(out, "identity"):
         identity.apply(seed)
     login = users.account(seed["login"])

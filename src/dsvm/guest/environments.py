@@ -22,7 +22,7 @@ from dsvm.guest.places import (
     VIEWS,
 )
 from dsvm.guest.places import overlay as overlay_of
-from dsvm.guest.seed import Seed, SeedEnvironment, SeedTree
+from dsvm.guest.seed import Seed, SeedEnvironment, SeedLayer, SeedTree
 from dsvm.guest.system import GuestError, folder, mounts, run, unmount, write
 
 APPS = Path("/opt/dsvm/apps")
@@ -80,7 +80,7 @@ def apply(
 def _tree(tree: SeedTree, out: Outcome) -> str | None:
     point = Path(tree["mountpoint"])
     try:
-        layer = layers.mounted(tree["layer"]["digest"])
+        layer = layers.mounted(tree["layer"]["digest"], tree["layer"]["bytes"])
         if _same(layer, point):
             return None
         unmount(point)
@@ -107,8 +107,8 @@ def _environment(
     problem, layer, aside, changed = choice.problem, None, "", False
     try:
         if choice.variant:
-            digest = environment["variants"][choice.variant]["digest"]
-            layer, aside, changed = _mount(environment, digest, login, others)
+            wanted = environment["variants"][choice.variant]
+            layer, aside, changed = _mount(environment, wanted, login, others)
     except (GuestError, OSError) as failed:
         problem = str(failed)
     out.environments.append(
@@ -137,13 +137,13 @@ def _python(layer: Path | None) -> str | None:
 
 def _mount(
     environment: SeedEnvironment,
-    digest: str,
+    wanted: SeedLayer,
     login: Account,
     others: Sequence[Account],
 ) -> tuple[Path, str, bool]:
-    layer = layers.mounted(digest)
+    layer = layers.mounted(wanted["digest"], wanted["bytes"])
     point, name = Path(environment["mountpoint"]), environment["name"]
-    aside, changed = _one(layer, digest, overlay_of(name, None), point, login)
+    aside, changed = _one(layer, wanted["digest"], overlay_of(name, None), point, login)
     for user in others:
         _view(name, layer, point, user)
     return layer, aside, changed

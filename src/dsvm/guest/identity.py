@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from dsvm.guest import alone
 from dsvm.guest.seed import Seed
 from dsvm.guest.system import run, write
 
@@ -13,6 +14,9 @@ HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
 
 def apply(seed: Seed) -> None:
     """Set name and host key; a running SSH server takes the key over."""
+    if seed.get("alone"):
+        alone.identify(seed, HOST_KEY)
+        return
     _name(seed["name"])
     changed = write(HOST_KEY, seed["host_key"].rstrip() + "\n", mode=0o600)
     public = HOST_KEY.with_name(HOST_KEY.name + ".pub")

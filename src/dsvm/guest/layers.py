@@ -1,34 +1,45 @@
 """Finds a layer by its digest, waits for its device, and mounts it read-only.
 
 A layer is already mounted (the engine did it), on a block device whose serial number is the first
-20 hexadecimal digits of its digest (all a virtio disk can carry), or a file of an exported image.
+20 hexadecimal digits of its digest (all a virtio disk can carry), or on a partition of an exported
+image whose name is the first 36 (all a GPT entry can carry). The host has hashed the first two.
 A virtual machine's kernel may load the drivers of such devices later than this asks for them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 
-from dsvm.guest.places import EMBEDDED, LAYERS
-from dsvm.guest.system import GuestError, folder, mounts, run
+from dsvm.guest.places import LAYERS, WHOLE
+from dsvm.guest.system import GuestError, folder, mounts, run, write
 
 SERIAL_DIGITS = 20
+NAME_DIGITS = 36
 WAIT_S = 30.0
 PAUSE_S = 0.05
+CHUNK = 1 << 20
 BLOCK_DEVICES = Path("/sys/block")
+PARTITIONS = Path("/sys/class/block")
 DRIVERS = ("virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "erofs", "loop", "overlay")
 
 
-def mounted(digest: str, *, wait_s: float = WAIT_S) -> Path:
-    """The folder where the layer is mounted; raises `GuestError` when it stays away `wait_s`."""
+def mounted(digest: str, size: int, *, wait_s: float = WAIT_S) -> Path:
+    """The folder where the layer of `size` bytes is mounted.
+
+    Raises `GuestError` when it stays away `wait_s`, or is damaged.
+    """
     place = LAYERS / digest
     deadline = time.monotonic() + wait_s
     prepared = False
     while True:
         if str(place) in mounts():
             return place
-        if source := _source(digest):
+        if source := device_with_serial(digest[:SERIAL_DIGITS]):
+            return _mount(source, place)
+        if source := partition_named(digest[:NAME_DIGITS]):
+            _check(source, digest, size)
             return _mount(source, place)
         if not prepared:
             load_drivers()
@@ -36,7 +47,7 @@ def mounted(digest: str, *, wait_s: float = WAIT_S) -> Path:
         if time.monotonic() > deadline:
             raise GuestError(
                 f"layer {digest[:SERIAL_DIGITS]} is not there: no mount at {place}, no disk with "
-                f"that serial number, nothing at {EMBEDDED} (waited {wait_s:.0f} s)"
+                f"that serial number, no partition of that name (waited {wait_s:.0f} s)"
             )
         time.sleep(PAUSE_S)
 
@@ -55,9 +66,28 @@ def device_with_serial(serial: str, devices: Path = BLOCK_DEVICES) -> Path | Non
     return None
 
 
-def _source(digest: str) -> Path | None:
-    embedded = EMBEDDED / f"{digest}.erofs"
-    return device_with_serial(digest[:SERIAL_DIGITS]) or (embedded if embedded.exists() else None)
+def partition_named(name: str, devices: Path = PARTITIONS) -> Path | None:
+    """The partition that has this name in its disk's GPT, as the kernel read it."""
+    for device in sorted(devices.glob("*")):
+        if f"PARTNAME={name}" in _text(device / "uevent").splitlines():
+            return Path("/dev") / device.name
+    return None
+
+
+def _check(source: Path, digest: str, size: int) -> None:
+    """Hash a layer that no host has hashed, once: from then on it is this disk's as any file is."""
+    if (WHOLE / digest).exists():
+        return
+    found = hashlib.sha256()
+    with source.open("rb") as file:
+        while size > 0 and (data := file.read(min(size, CHUNK))):
+            found.update(data)
+            size -= len(data)
+    if found.hexdigest() != digest:
+        raise GuestError(
+            f"layer {digest[:SERIAL_DIGITS]} is damaged: {source} has sha256 {found.hexdigest()}"
+        )
+    write(WHOLE / digest, "")
 
 
 def _mount(source: Path, place: Path) -> Path:

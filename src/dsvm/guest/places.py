@@ -8,6 +8,8 @@
 /run/dsvm/told/<user>            what that user is told at the login
 /var/lib/dsvm/overlays/<env>/    what the login changed: upper/ work/ layer set-aside/
 /var/lib/dsvm/users/<user>/<env>/  the same of another user
+/var/lib/dsvm/image.json         what an exported image chose at its first start (root only)
+/var/lib/dsvm/whole/<digest>     a layer of an exported image that was hashed here once
 /var/lib/dsvm/config.json        path -> sha256 of the tools' configuration files as last written
 /opt/dsvm/envs/<env>             the environment: layer + overlay
 /usr/lib/dsvm/guest/             this code
@@ -38,12 +40,13 @@ OVERLAYS = VAR / "overlays"
 USER_OVERLAYS = VAR / "users"
 TRASH = VAR / "trash"
 CONFIG = VAR / "config.json"
+IMAGE = VAR / "image.json"
+WHOLE = VAR / "whole"
 ENVS = Path("/opt/dsvm/envs")
 PYTHONS = Path("/opt/dsvm/pythons")
 KERNELS = Path("/usr/local/share/jupyter/kernels")
 KEYS = Path("/etc/ssh/dsvm-keys")
 UNITS = Path("/run/systemd/system")
-EMBEDDED = Path("/usr/lib/dsvm/layers")
 
 # Every user besides the login is in it.
 GROUP = "dsvm-users"

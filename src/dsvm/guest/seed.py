@@ -80,11 +80,17 @@ class SeedFile(TypedDict):
 
 
 class SeedUser(TypedDict):
+    """`found`: the account is not ours, somebody else made it in this machine."""
+
     name: str
     keys: list[str]
+    found: NotRequired[bool]
 
 
 class Seed(TypedDict):
+    """`image` is its id. With `alone` no host stands behind the machine: it is an exported image,
+    without keys and tokens, which it makes itself (`dsvm.guest.alone`)."""
+
     version: int
     name: str
     login: str
@@ -101,3 +107,4 @@ class Seed(TypedDict):
     files: NotRequired[list[SeedFile]]
     users: list[SeedUser]
     network: SeedNetwork | None
+    alone: NotRequired[bool]

@@ -1,6 +1,7 @@
-"""Reads the seed: from the folder the engine shows, else from a disk with a name of its own.
+"""Reads the seed: from the folder the engine shows, else from a disk with a name of its own, or
+from the partition of that name in an exported image.
 
-The disk holds no file system: a head of 512 bytes, then a tar of the seed's folder.
+Neither holds a file system: a head of 512 bytes, then a tar of the seed's folder.
 
     dsvm-seed 1 <length of the tar> <its SHA-256>\\n, filled up with zeros
 
@@ -20,7 +21,7 @@ import time
 from pathlib import Path
 from typing import cast
 
-from dsvm.guest.layers import device_with_serial, load_drivers
+from dsvm.guest.layers import device_with_serial, load_drivers, partition_named
 from dsvm.guest.places import SEED
 from dsvm.guest.seed import Seed
 from dsvm.guest.system import GuestError, folder, mounts, write
@@ -32,6 +33,7 @@ HEAD = re.compile(rb"dsvm-seed 1 ([0-9]{1,9}) ([0-9a-f]{64})\n\0*")
 FLUSH_BUFFERS = 0x1261
 """<linux/fs.h>: BLKFLSBUF, forget what was read of the device before."""
 WAIT_S = 20.0
+OPTIONAL = {"alone"}
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -39,7 +41,7 @@ def load(place: Path = SEED, *, wait_s: float = WAIT_S) -> Seed:
     """The seed; raises `GuestError` when there is none or it is none this code understands."""
     if str(place) not in mounts():
         deadline = time.monotonic() + wait_s
-        if device_with_serial(DISK_SERIAL) is None:
+        if _disk() is None:
             load_drivers()
         while not _from_disk(place) and not (place / "seed.json").exists():
             if time.monotonic() > deadline:
@@ -50,7 +52,7 @@ def load(place: Path = SEED, *, wait_s: float = WAIT_S) -> Seed:
 
 def _from_disk(place: Path) -> bool:
     """Write the files of the seed disk to `place`; whether there is such a disk, whole."""
-    disk = device_with_serial(DISK_SERIAL)
+    disk = _disk()
     packed = unpacked(_read(disk)) if disk else None
     if packed is None:
         return False
@@ -58,6 +60,10 @@ def _from_disk(place: Path) -> bool:
     for name, text in packed.items():
         write(place / name, text, mode=0o600)
     return True
+
+
+def _disk() -> Path | None:
+    return device_with_serial(DISK_SERIAL) or partition_named(DISK_SERIAL)
 
 
 def unpacked(data: bytes) -> dict[str, str] | None:
@@ -95,7 +101,7 @@ def parse(text: str) -> Seed:
         raise GuestError(f"the seed is not JSON: {broken}") from None
     if not isinstance(seed, dict) or seed.get("version") != VERSION:
         raise GuestError(f"the seed is not of version {VERSION}; image and host do not fit")
-    if missing := sorted(set(Seed.__annotations__) - set(seed)):
+    if missing := sorted(set(Seed.__annotations__) - OPTIONAL - set(seed)):
         raise GuestError(f"the seed lacks {', '.join(missing)}")
     for group in ("environments", "kernels", "apps", "users"):
         for one in seed[group]:

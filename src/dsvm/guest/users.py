@@ -22,6 +22,7 @@ OWN_VIEWS = (
     "session required pam_namespace.so",
 )
 MARK, SHELL = "dsvm", "/bin/bash"
+SHELLS = (SHELL, "/bin/sh", "/usr/bin/bash", "/usr/bin/sh")
 END_S = 5.0
 
 
@@ -92,20 +93,21 @@ def _without_block(text: str) -> str:
 
 def _enable(user: SeedUser) -> Account:
     name = user["name"]
+    theirs = user.get("found", False)
     if name not in managed():
-        _create(name)
+        _create(name, theirs)
     found = pwd.getpwnam(name)
-    if found.pw_shell != SHELL:
+    if found.pw_shell != SHELL and not theirs:
         run("usermod", "--expiredate", "", "--shell", SHELL, name)
     folder(Path(found.pw_dir), mode=0o700, uid=found.pw_uid, gid=found.pw_gid)
     write(KEYS / name, _lines(user["keys"]))
     return Account(name, found.pw_uid, found.pw_gid)
 
 
-def _create(name: str) -> None:
+def _create(name: str, theirs: bool) -> None:
     """Make the account; one that was made by a run that was killed is completed."""
     try:
-        if pwd.getpwnam(name).pw_gecos != MARK:
+        if pwd.getpwnam(name).pw_gecos != MARK and not theirs:
             raise GuestError("the operating system has an account of that name; choose another")
         run("usermod", "--append", "--groups", GROUP, name)
     except KeyError:

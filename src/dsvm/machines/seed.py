@@ -7,10 +7,11 @@ are in this file and in no other place the guest's image or layers come from.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from dsvm.build.model import Layer
+from dsvm.build.model import Image, Layer
 from dsvm.catalog.compose import Composition
 from dsvm.catalog.load import load_catalog
 from dsvm.catalog.model import Base, Tool
@@ -70,17 +71,44 @@ def make_seed(
 ) -> Seed:
     """The seed as data."""
     record, keys = machine.record, machine.folder / "ssh"
+    seed = _seed(definition, composition, lock, record.layers, record.tokens)
+    seed["authorized_keys"] = [public(keys, OWNER)]
+    seed["host_key"] = (keys / HOST).read_text(encoding="utf-8")
+    seed["host_key_public"] = public(keys, HOST)
+    seed["accelerator"] = record.size.accelerator
+    seed["image"] = record.image.id
+    seed["network"] = _network(definition, composition.base)
+    return seed
+
+
+def image_seed(definition: Definition, composition: Composition, lock: Lock, image: Image) -> Seed:
+    """The seed of an exported image: nothing in it is secret or of this host."""
+    layers = tuple(layer for layer in image.layers if layer.mountpoint)
+    seed = _seed(definition, composition, lock, layers, {})
+    seed["image"] = image.id
+    seed["alone"] = True
+    return seed
+
+
+def _seed(
+    definition: Definition,
+    composition: Composition,
+    lock: Lock,
+    layers: tuple[Layer, ...],
+    tokens: Mapping[str, str],
+) -> Seed:
+    """What follows from the definition and what was built for it."""
     return Seed(
         version=VERSION,
-        name=record.name,
+        name=definition.name,
         login=LOGIN,
-        authorized_keys=[public(keys, OWNER)],
-        host_key=(keys / HOST).read_text(encoding="utf-8"),
-        host_key_public=public(keys, HOST),
-        accelerator=record.size.accelerator,
-        image=record.image.id,
-        environments=_environments(composition, lock, record.layers),
-        trees=_trees(record.layers),
+        authorized_keys=[],
+        host_key="",
+        host_key_public="",
+        accelerator=definition.size.accelerator,
+        image="",
+        environments=_environments(composition, lock, layers),
+        trees=_trees(layers),
         kernels=[
             SeedKernel(
                 name=kernel.name,
@@ -91,7 +119,7 @@ def make_seed(
             for kernel in composition.kernels
         ],
         apps=[
-            SeedApp(name=app.name, port=app.port, token=record.tokens[app.name])
+            SeedApp(name=app.name, port=app.port, token=tokens.get(app.name, ""))
             for app in composition.apps
         ],
         units=[unit for tool in composition.tools for unit in _units(tool)],
@@ -99,7 +127,7 @@ def make_seed(
         users=[
             SeedUser(name=name, keys=list(user.keys)) for name, user in definition.users.items()
         ],
-        network=_network(definition, composition.base),
+        network=None,
     )
 
 

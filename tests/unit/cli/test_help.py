@@ -21,7 +21,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         *("init", "tools", "add", "lock", "build", "up", "ls", "ssh", "run", "cp", "open", "logs"),
         *("verify", "stop", "start", "rm", "snapshot", "snapshots", "restore", "pack", "unpack"),
         *("gc", "doctor", "schema"),
-        *("env ls", "env create", "env diff", "env reset"),
+        *("env ls", "env create", "env diff", "env reset", "image export"),
     }
 
 

@@ -98,7 +98,7 @@ def test_a_disk_is_found_by_its_serial_number(tmp_path: Path) -> None:
 
 def test_a_missing_layer_is_told_with_all_places_looked_at() -> None:
     with pytest.raises(GuestError, match=r"layer f{20} is not there: no mount at .*, no disk"):
-        layers.mounted("f" * 64, wait_s=0)
+        layers.mounted("f" * 64, 1, wait_s=0)
 
 
 def test_separators_in_a_path_do_not_end_a_mount_option() -> None:
