@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from dsvm import scratch
 from dsvm.catalog.model import Archive, Base
 from dsvm.errors import DsvmError
 from dsvm.programs import ProgramFailed, run
@@ -80,8 +81,11 @@ def _of_mmdebstrap(suite: str) -> tuple[str, ...]:
     hook = 'cat "$1"/etc/apt/sources.list && exit 1'
     mode = "root" if os.geteuid() == 0 else "unshare"
     argv = ["mmdebstrap", f"--mode={mode}", "--variant=custom", "--format=null"]
+    words = [*argv, f"--setup-hook={hook}", suite, "/dev/null"]
     try:
-        shown = run([*argv, f"--setup-hook={hook}", suite, "/dev/null"], check=False, timeout_s=60)
+        # It leaves its folder behind when it is killed: ours is swept.
+        with scratch.folder("mirrors") as place:
+            shown = run(words, check=False, timeout_s=60, env={"TMPDIR": str(place)})
     except ProgramFailed:
         return ()
     return tuple(_usable(_DEB_LINE.findall(shown.stdout + shown.stderr)))

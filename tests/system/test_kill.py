@@ -1,0 +1,175 @@
+"""Commands that are killed, at any moment: the next run finishes, and nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from dsvm.build.model import Image, Layer
+from dsvm.home import Home
+from dsvm.machines.machine import Machine
+from dsvm.store import Store
+from tests.system.fault_support import SEED, Lab, abandoned, kill_tree, lab
+from tests.system.spare import family
+
+MOMENTS, LONG_MOMENTS = 1, 50
+COMMANDS = ("lock", "build", "up", "stop", "start", "rm")
+KEPT = "what a person has written"
+
+
+@pytest.fixture(scope="module")
+def harmed(home: Home, small: Machine) -> Iterator[Lab]:
+    """A home whose commands are killed; `small` has built what is in it."""
+    with lab(home, "harmed") as one:
+        yield one
+        removed(one)
+        assert one.left() == []
+
+
+@pytest.fixture(scope="module")
+def moments(request: pytest.FixtureRequest) -> int:
+    return LONG_MOMENTS if request.config.getoption("--long") else MOMENTS
+
+
+def ready(harmed: Lab, command: str, count: int) -> None:
+    """A state in which the command has something to do."""
+    if command == "lock":
+        (harmed.folder / "dsvm.lock").unlink(missing_ok=True)
+    elif command == "build":
+        forget(harmed, "disk")
+    elif command == "up" and count % 2:
+        removed(harmed)
+    elif command in ("up", "start"):
+        made(harmed)
+        harmed.done("stop")
+    else:
+        made(harmed)
+
+
+def forget(harmed: Lab, kind: str) -> None:
+    """As if layers of this kind, and images, had never been built."""
+    store = Store(harmed.home.store)
+    for key in store.records("layers"):
+        layer = store.layer(key, Layer)
+        if layer and layer.kind == kind:
+            (store.root / "layers" / f"{key}.json").unlink()
+            store.discard(layer.digest)
+    for image in store.records("images"):
+        (store.root / "images" / f"{image}.json").unlink()
+
+
+def made(harmed: Lab) -> None:
+    """The machine runs and has a person's file in it."""
+    harmed.done("up")
+    harmed.done("run", harmed.name, "--", "sh", "-c", f"echo {KEPT} >kept; sync kept")
+
+
+def removed(harmed: Lab) -> None:
+    """The machine is gone; it may have been so before."""
+    said = harmed("rm").stderr
+    assert said.startswith(
+        (f"{harmed.name} is removed", f"error: there is no machine `{harmed.name}`")
+    )
+    assert not (harmed.home.machines / harmed.name).exists()
+
+
+def finished(harmed: Lab, command: str) -> None:
+    """The same command again does what it should have done."""
+    if command == "rm":
+        removed(harmed)
+    else:
+        harmed.done(command)
+    if command in ("up", "start"):
+        assert harmed.done("run", harmed.name, "--", "true") == ""
+
+
+def file_is_kept(harmed: Lab) -> None:
+    harmed.done("up")
+    assert harmed.done("run", harmed.name, "--", "cat", "kept") == f"{KEPT}\n"
+
+
+def layers_are_whole(harmed: Lab) -> None:
+    """Every record in the store speaks of files that are what their digests say."""
+    store = Store(harmed.home.store)
+    layers = [store.layer(key, Layer) for key in store.records("layers")]
+    images = [store.image(key, Image) for key in store.records("images")]
+    for digest in {one.digest for one in (*layers, *images) if one}:
+        store.verify(digest)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_killed_command_is_finished_by_the_next(harmed: Lab, moments: int, command: str) -> None:
+    chance = random.Random(f"{SEED} {command}")
+    ready(harmed, command, 1)
+    began = time.monotonic()
+    harmed.done(command)
+    takes_s = time.monotonic() - began
+    for count in range(moments):
+        ready(harmed, command, count)
+        had_file = command != "rm" and (harmed.home.machines / harmed.name).exists()
+        after_s = chance.uniform(0, takes_s)
+        print(f"seed {SEED}: `dsvm {command}` is killed after {after_s:.3f} of {takes_s:.3f} s")
+
+        process = harmed.start(command)
+        time.sleep(after_s)
+        kill_tree(process)
+
+        left = abandoned()
+        if command == "build":
+            layers_are_whole(harmed)
+        finished(harmed, command)
+        if command == "build":
+            layers_are_whole(harmed)
+            assert not left & abandoned()
+        if had_file:
+            file_is_kept(harmed)
+        if command in ("up", "stop", "start"):
+            harmed.done("stop")
+        assert harmed.left() == []
+
+
+ALONE = [pytest.param("lock", marks=pytest.mark.long), "build"]
+
+
+@pytest.mark.parametrize("command", ALONE)
+def test_a_command_whose_helper_is_killed_ends_and_leaves_nothing(
+    harmed: Lab, moments: int, command: str
+) -> None:
+    chance = random.Random(f"{SEED} helper of {command}")
+    for count in range(moments):
+        ready(harmed, command, count)
+        process = harmed.start(command)
+        time.sleep(chance.uniform(0.5, 3))
+        helpers = sorted(family(process.pid) - {process.pid})
+        if helpers and process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(helpers), signal.SIGKILL)
+        _, said = process.communicate(timeout=300)
+
+        assert process.returncode in (0, 1), said
+        assert "Traceback" not in said
+        finished(harmed, command)
+        assert harmed.left() == []
+
+
+@pytest.mark.parametrize("command", ALONE)
+def test_helpers_do_not_outlive_a_command_that_is_killed_alone(
+    harmed: Lab, moments: int, command: str
+) -> None:
+    chance = random.Random(f"{SEED} {command} alone")
+    for count in range(moments):
+        ready(harmed, command, count)
+        process: subprocess.Popen[str] = harmed.start(command)
+        time.sleep(chance.uniform(0.5, 3))
+        process.kill()
+        process.communicate(timeout=20)
+
+        finished(harmed, command)
+        assert harmed.left() == []
