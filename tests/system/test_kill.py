@@ -20,7 +20,8 @@ from tests.system.fault_support import SEED, Lab, abandoned, kill_tree, lab
 from tests.system.spare import family
 
 MOMENTS, LONG_MOMENTS = 1, 50
-COMMANDS = ("lock", "build", "up", "stop", "start", "rm")
+COMMANDS = ("lock", "build", "up", "stop", "start", "snapshot", "pack", "rm")
+KEEPS = ("snapshot", "pack")  # each leaves another disk in the chain
 KEPT = "what a person has written"
 
 
@@ -50,7 +51,13 @@ def ready(harmed: Lab, command: str, count: int) -> None:
         made(harmed)
         harmed.done("stop")
     else:
+        if command in KEEPS and count % 10 == 0:
+            removed(harmed)
         made(harmed)
+
+
+def typed(harmed: Lab, command: str) -> tuple[str, ...]:
+    return ("pack", harmed.name, "packed.dsvm") if command == "pack" else (command,)
 
 
 def forget(harmed: Lab, kind: str) -> None:
@@ -85,7 +92,7 @@ def finished(harmed: Lab, command: str) -> None:
     if command == "rm":
         removed(harmed)
     else:
-        harmed.done(command)
+        harmed.done(*typed(harmed, command))
     if command in ("up", "start"):
         assert harmed.done("run", harmed.name, "--", "true") == ""
 
@@ -109,7 +116,7 @@ def test_a_killed_command_is_finished_by_the_next(harmed: Lab, moments: int, com
     chance = random.Random(f"{SEED} {command}")
     ready(harmed, command, 1)
     began = time.monotonic()
-    harmed.done(command)
+    harmed.done(*typed(harmed, command))
     takes_s = time.monotonic() - began
     for count in range(moments):
         ready(harmed, command, count)
@@ -117,7 +124,7 @@ def test_a_killed_command_is_finished_by_the_next(harmed: Lab, moments: int, com
         after_s = chance.uniform(0, takes_s)
         print(f"seed {SEED}: `dsvm {command}` is killed after {after_s:.3f} of {takes_s:.3f} s")
 
-        process = harmed.start(command)
+        process = harmed.start(*typed(harmed, command))
         time.sleep(after_s)
         kill_tree(process)
 
@@ -130,7 +137,7 @@ def test_a_killed_command_is_finished_by_the_next(harmed: Lab, moments: int, com
             assert not left & abandoned()
         if had_file:
             file_is_kept(harmed)
-        if command in ("up", "stop", "start"):
+        if command in ("up", "stop", "start", *KEEPS):
             harmed.done("stop")
         assert harmed.left() == []
 
