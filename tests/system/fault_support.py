@@ -13,11 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.engines.nspawn.cgroups import hierarchies
-from dsvm.engines.nspawn.plan import Places
 from dsvm.home import Home
 from dsvm.scratch import MEMORY, PREFIX
-from tests.system.spare import family
+from tests.system.spare import stand_still, trace_of
 from tests.system.typed import CHECKOUT, Dsvm
 
 SEED = 20261124
@@ -91,17 +89,10 @@ class Lab:
                 words = (process / "cmdline").read_bytes()
                 if root in words or root in (process / "environ").read_bytes():
                     yield f"process {process.name}: {words!r}"
-        for line in Path("/proc/self/mountinfo").read_text().splitlines():
-            if str(self.home.root) in line:
-                yield f"mount {line}"
-        for file in Path("/sys/block").glob("loop*/loop/backing_file"):
-            with suppress(OSError):
-                if str(self.home.root) in file.read_text():
-                    yield f"loop device {file.parent.parent.name}"
-        unit = Places(self.home.machines / self.name).unit
-        for tree in hierarchies():
-            if (tree.root / "dsvm" / unit).exists():
-                yield f"control group {tree.root}/dsvm/{unit}"
+        left = trace_of(self.home.machines / self.name, frozenset(), below=self.home.root)
+        yield from (f"mount {line}" for line in left.mounts)
+        yield from (f"loop device of {file}" for file in left.loops)
+        yield from (f"control group {group}" for group in left.groups)
 
     def _files(self) -> Iterator[str]:
         """Half files, folders for work, locks of layers."""
@@ -139,19 +130,10 @@ def lab(shared: Home, name: str) -> Iterator[Lab]:
 
 def kill_tree(process: subprocess.Popen[str]) -> None:
     """Kill a command and all its descendants, at one moment."""
-    stopped: set[int] = set()
-    while new := family(process.pid) - stopped:  # a stopped process makes no more of them
-        for pid in new:
-            _signal(pid, signal.SIGSTOP)
-        stopped |= new
-    for pid in stopped:
-        _signal(pid, signal.SIGKILL)
+    for pid in stand_still(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.communicate()
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
 
 
 def abandoned() -> set[Path]:

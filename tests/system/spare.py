@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -93,17 +95,35 @@ class Trace:
 
 def trace(spare_machine: Spare, processes: frozenset[int]) -> Trace:
     """What is left now; `processes` are those that it had."""
-    folder = str(spare_machine.machine.folder)
+    return trace_of(spare_machine.machine.folder, processes)
+
+
+def trace_of(folder: Path, processes: frozenset[int], below: Path | None = None) -> Trace:
+    """The same of the machine in `folder`; mounts and loop devices of all that lies `below`."""
+    place = str(below or folder)
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    loops = [file.read_text() for file in Path("/sys/block").glob("loop*/loop/backing_file")]
-    unit = Places(Path(folder)).unit
-    groups = [tree.root / "dsvm" / unit for tree in hierarchies()]
+    loops = []
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):  # it has just gone
+            loops.append(file.read_text())
+    groups = [tree.root / "dsvm" / Places(folder).unit for tree in hierarchies()]
     return Trace(
         frozenset(filter(_alive, processes)),
-        tuple(line for line in mounts if folder in line),
-        tuple(line for line in loops if folder in line),
+        tuple(line for line in mounts if place in line),
+        tuple(line for line in loops if place in line),
         tuple(str(group) for group in groups if group.exists()),
     )
+
+
+def stand_still(pid: int) -> set[int]:
+    """Stop a process and all its descendants; those that were stopped."""
+    stopped: set[int] = set()
+    while new := family(pid) - stopped:  # a stopped process makes no more of them
+        for one in new:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGSTOP)
+        stopped |= new
+    return stopped
 
 
 def family(pid: int) -> frozenset[int]:

@@ -142,6 +142,14 @@ def test_a_killed_command_is_finished_by_the_next(harmed: Lab, moments: int, com
         assert harmed.left() == []
 
 
+def begun(harmed: Lab, command: str, count: int, chance: random.Random) -> subprocess.Popen[str]:
+    """The command, at work for a while."""
+    ready(harmed, command, count)
+    process = harmed.start(command)
+    time.sleep(chance.uniform(0.5, 3))
+    return process
+
+
 ALONE = [pytest.param("lock", marks=pytest.mark.long), "build"]
 
 
@@ -151,9 +159,7 @@ def test_a_command_whose_helper_is_killed_ends_and_leaves_nothing(
 ) -> None:
     chance = random.Random(f"{SEED} helper of {command}")
     for count in range(moments):
-        ready(harmed, command, count)
-        process = harmed.start(command)
-        time.sleep(chance.uniform(0.5, 3))
+        process = begun(harmed, command, count, chance)
         helpers = sorted(family(process.pid) - {process.pid})
         if helpers and process.poll() is None:
             with suppress(ProcessLookupError):
@@ -172,9 +178,7 @@ def test_helpers_do_not_outlive_a_command_that_is_killed_alone(
 ) -> None:
     chance = random.Random(f"{SEED} {command} alone")
     for count in range(moments):
-        ready(harmed, command, count)
-        process: subprocess.Popen[str] = harmed.start(command)
-        time.sleep(chance.uniform(0.5, 3))
+        process = begun(harmed, command, count, chance)
         process.kill()
         process.communicate(timeout=20)
 

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dsvm.engines.nspawn.cgroups import hierarchies
-from dsvm.engines.nspawn.plan import Places
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import engine_machine, engine_of
 from dsvm.machines.state import Machines
-from tests.system.spare import command, family
+from tests.system.spare import command, family, trace_of
 from tests.system.typed import Dsvm
 
 COUNT, LONG_COUNT = 3, 20
@@ -51,17 +49,10 @@ def test_machines_that_come_and_go_leave_nothing(
 
 def _left(machine: Machine) -> list[str]:
     """What of the machine can still be seen on the host."""
-    folder, unit = str(machine.folder), Places(machine.folder).unit
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    found = [f"mount {line}" for line in mounts if folder in line]
-    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
-        if folder in file.read_text():
-            found.append(f"loop device {file}")
-    found += [
-        f"group {path}" for tree in hierarchies() if (path := tree.root / "dsvm" / unit).exists()
-    ]
+    seen = trace_of(machine.folder, frozenset())
+    found = [*seen.mounts, *seen.loops, *seen.groups]
     if machine.folder.exists():
-        found.append(folder)
+        found.append(str(machine.folder))
     for port in (machine.record.ssh_port, *machine.record.apps.values()):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -12,7 +12,7 @@ import pytest
 
 from dsvm.engines.base import Size
 from dsvm.machines.machine import Machine
-from tests.system.spare import GIB, Spare, family, spare
+from tests.system.spare import GIB, Spare, spare, stand_still
 
 SEED = 20261124
 SIZE = Size(cpus=1, memory=GIB, disk=12 * GIB)
@@ -73,11 +73,7 @@ def _cut(machine: Spare, copy: Spare) -> None:
     """The disk as it is at one moment: everything that could write to it stands still."""
     running = machine.engine.running(machine.machine)
     assert running is not None
-    stopped: set[int] = set()
-    while new := family(running.pid) - stopped:
-        for pid in new:
-            os.kill(pid, signal.SIGSTOP)
-        stopped |= new
+    stopped = stand_still(running.pid)
     try:
         shutil.copyfile(machine.machine.disk, copy.machine.disk)
     finally:

@@ -90,7 +90,7 @@ def write_disk(
     Raises `ProgramFailed`, and `DsvmError` when the OS tree lacks a kernel or the boot loader.
     """
     system = read_os_tar(os_tar)
-    root_size = _rounded(int(system.end * _GROWTH) + _SLACK)
+    root_size = rounded(int(system.end * _GROWTH) + _SLACK)
     with target.open("wb") as file:
         file.truncate(ROOT_OFFSET + root_size + MIB)
     _partition(target, root_size, tools, key, log)
@@ -121,20 +121,20 @@ def read_os_tar(path: Path) -> OsTar:
 
 
 def _partition(target: Path, root_size: int, tools: ToolsTree, key: str, log: Path) -> None:
-    script = "\n".join(
-        [
-            "label: gpt",
-            "unit: sectors",
-            "sector-size: 512",
-            f"label-id: {_id(key, 'disk')}",
-            f"start={ESP_OFFSET // 512}, size={ESP_SIZE // 512}, type={_ESP_TYPE}, "
-            f'uuid={_id(key, "esp")}, name="esp"',
-            f"start={ROOT_OFFSET // 512}, size={root_size // 512}, type={_ROOT_TYPE}, "
-            f'uuid={_id(key, "root")}, name="root"',
-        ]
-    )
+    lines = [
+        f"start={ESP_OFFSET // 512}, size={ESP_SIZE // 512}, type={_ESP_TYPE}, "
+        f'uuid={part_id(key, "esp")}, name="esp"',
+        f"start={ROOT_OFFSET // 512}, size={root_size // 512}, type={_ROOT_TYPE}, "
+        f'uuid={part_id(key, "root")}, name="root"',
+    ]
+    write_table(target, part_id(key, "disk"), lines, tools, log)
+
+
+def write_table(target: Path, label: str, lines: list[str], tools: ToolsTree, log: Path) -> None:
+    """Write a GPT with the id `label`; `lines` are its partitions as sfdisk(8) reads them."""
+    head = ["label: gpt", "unit: sectors", "sector-size: 512", f"label-id: {label}"]
     options = ["--quiet", "--no-reread", "--no-tell-kernel", "--wipe=never"]
-    tools.run("sfdisk", *options, target, log=log, stdin=script.encode())
+    tools.run("sfdisk", *options, target, log=log, stdin="\n".join([*head, *lines]).encode())
 
 
 def _write_esp(
@@ -142,7 +142,7 @@ def _write_esp(
 ) -> None:
     entry = (
         "title dsvm\nlinux /dsvm/vmlinuz\n"
-        f"options root=PARTUUID={_id(key, 'root')} {_KERNEL_LINE}\n"
+        f"options root=PARTUUID={part_id(key, 'root')} {_KERNEL_LINE}\n"
     )
     files = {
         "EFI/BOOT/BOOTX64.EFI": system.boot_loader,
@@ -172,11 +172,6 @@ def _write_esp(
         tools.run("mcopy", "-i", drive, esp / name, f"::/{name}", log=log, env=time)
 
 
-def exported_entry(entry: bytes) -> bytes:
-    """The boot loader's entry of an exported image, where cloud-init may run."""
-    return entry.rstrip(b"\n") + b" ci.di.policy=enabled\n"
-
-
 def _write_root(
     target: Path,
     root_size: int,
@@ -189,7 +184,7 @@ def _write_root(
     """One stream for `mke2fs -d -`: the OS tar without its end mark, then the guest's."""
     extended = [
         f"offset={ROOT_OFFSET}",
-        f"hash_seed={_id(key, 'hash')}",
+        f"hash_seed={part_id(key, 'hash')}",
         "assume_storage_prezeroed=1",  # the file is new: its holes are zeros
         "root_owner=0:0",
     ]
@@ -197,7 +192,7 @@ def _write_root(
     mke2fs = tools.argv(
         "mke2fs",
         *("-q", "-F", "-t", "ext4", "-O", "^orphan_file", "-m", "1", "-L", "dsvm-root"),
-        *("-U", _id(key, "ext4"), "-E", ",".join(extended), "-d", "-"),
+        *("-U", part_id(key, "ext4"), "-E", ",".join(extended), "-d", "-"),
         *(target, f"{root_size // 1024}k"),
     )
     feed = '{ head -c "$1" "$2" && cat "$3"; } | { shift 3; exec "$@"; }'
@@ -215,7 +210,8 @@ def _write_root(
     tools.run_argv([*pipe, *mke2fs], log=log, env={"SOURCE_DATE_EPOCH": str(system.newest)})
 
 
-def _id(key: str, what: str) -> str:
+def part_id(key: str, what: str) -> str:
+    """An id that follows from the key: the same disk has the same one."""
     return str(uuid.uuid5(uuid.UUID(key[:32]), what))
 
 
@@ -224,5 +220,6 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return file.read() if file else b""
 
 
-def _rounded(size: int) -> int:
+def rounded(size: int) -> int:
+    """Up to whole MiB, where partitions begin."""
     return -(-size // MIB) * MIB

@@ -13,12 +13,19 @@ from __future__ import annotations
 import errno
 import json
 import os
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.build.disk import ESP_OFFSET, ESP_SIZE, MIB, ROOT_OFFSET, exported_entry
+from dsvm.build.disk import (
+    ESP_OFFSET,
+    ESP_SIZE,
+    MIB,
+    ROOT_OFFSET,
+    part_id,
+    rounded,
+    write_table,
+)
 from dsvm.build.model import Image
 from dsvm.build.tools_tree import ToolsTree
 from dsvm.progress import Step
@@ -28,6 +35,7 @@ SECTOR = 512
 NAME_DIGITS = 36
 """So much of a digest a name in a GPT holds: see `dsvm.guest.layers`."""
 SEED_NAME = "dsvm-seed"
+MAY_RUN = b" ci.di.policy=enabled\n"
 ENTRY = "::/loader/entries/dsvm.conf"
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 _COPY_AT_ONCE = 64 * MIB
@@ -67,21 +75,19 @@ def write_image(
         file.truncate(last.offset + last.size + MIB)
         for place in places:
             _copy(place, file.fileno(), step)
-    lines = ["label: gpt", f"label-id: {_id(image.id, 'disk')}", "unit: sectors"]
-    lines += [
+    lines = [
         f"start={place.offset // SECTOR}, size={place.size // SECTOR}, type={place.kind}, "
         f'uuid={place.uuid}, name="{place.name}"'
         for place in places
     ]
-    options = ["--quiet", "--no-reread", "--no-tell-kernel", "--wipe=never"]
-    tools.run("sfdisk", *options, target, log=log, stdin="\n".join(lines).encode())
+    write_table(target, part_id(image.id, "disk"), lines, tools, log)
     _tell_kernel(target, tools, scratch, log)
 
 
 def image_bytes(image: Image, seed: Path) -> int:
     """How large the disk will be."""
-    embedded = sum(_rounded(layer.bytes) for layer in image.layers if layer.mountpoint)
-    return image.bytes + embedded + _rounded(seed.stat().st_size)
+    embedded = sum(rounded(layer.bytes) for layer in image.layers if layer.mountpoint)
+    return image.bytes + embedded + rounded(seed.stat().st_size)
 
 
 def _places(image: Image, seed: Path, store: Store, tools: ToolsTree, log: Path) -> Iterator[Place]:
@@ -92,12 +98,12 @@ def _places(image: Image, seed: Path, store: Store, tools: ToolsTree, log: Path)
     at = ROOT_OFFSET
     for layer in sorted(image.layers, key=lambda layer: layer.digest):
         if layer.mountpoint:
-            size, file = _rounded(layer.bytes), store.get(layer.digest)
+            size, file = rounded(layer.bytes), store.get(layer.digest)
             name = layer.digest[:NAME_DIGITS]
-            yield Place(name, _LINUX, _id(image.id, name), at, size, file, 0, layer.bytes)
+            yield Place(name, _LINUX, part_id(image.id, name), at, size, file, 0, layer.bytes)
             at += size
-    size = _rounded(length := seed.stat().st_size)
-    yield Place(SEED_NAME, _LINUX, _id(image.id, SEED_NAME), at, size, seed, 0, length)
+    size = rounded(length := seed.stat().st_size)
+    yield Place(SEED_NAME, _LINUX, part_id(image.id, SEED_NAME), at, size, seed, 0, length)
     at += size
     size = root["size"] * SECTOR
     yield Place("root", root["type"], root["uuid"], at, size, disk, ROOT_OFFSET, size)
@@ -134,14 +140,6 @@ def _tell_kernel(target: Path, tools: ToolsTree, scratch: Path, log: Path) -> No
     tools.run("mcopy", "-m", "-i", drive, ENTRY, entry, log=log)
     # Its time is part of the image: what mcopy took from the image's own ESP.
     taken = str(int(entry.stat().st_mtime))
-    entry.write_bytes(exported_entry(entry.read_bytes()))
+    entry.write_bytes(entry.read_bytes().rstrip(b"\n") + MAY_RUN)
     time = {"SOURCE_DATE_EPOCH": taken}
     tools.run("mcopy", "-o", "-i", drive, entry, ENTRY, log=log, env=time)
-
-
-def _id(image_id: str, what: str) -> str:
-    return str(uuid.uuid5(uuid.UUID(image_id[:32]), what)).upper()
-
-
-def _rounded(size: int) -> int:
-    return -(-size // MIB) * MIB

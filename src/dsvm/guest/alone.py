@@ -28,7 +28,9 @@ def completed(seed: Seed) -> Seed:
     for app in seed["apps"]:
         app["token"] = tokens[app["name"]]
     named = {user["name"] for user in seed["users"]} | {seed["login"]}
-    seed["users"] += [SeedUser(name=name, keys=[], found=True) for name in _people() - named]
+    seed["users"] += [
+        SeedUser(name=name, keys=[], found=True) for name in sorted(_people() - named)
+    ]
     return seed
 
 
