@@ -103,7 +103,19 @@ def _untar(archive: Path, tree: Path, strip: int) -> None:
         for member in tar:
             name = _stripped(member.name, strip)
             if name:
+                _refuse_detour(tree, name)
                 tar.extract(member.replace(name=name), tree, filter="data")
+
+
+def _refuse_detour(tree: Path, name: str) -> None:
+    """Nothing is written through a link: Python's filter looks where one leads, and until
+    3.11.13 a long way to go deceived it (CVE-2025-4517)."""
+    place = tree / name
+    for path in (place, *place.parents):
+        if path == tree:
+            return
+        if path.is_symlink():
+            raise DsvmError("an archive could not be unpacked", cause=f"{name} lies behind a link")
 
 
 def _unzip(archive: Path, tree: Path, strip: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,67 @@ def test_an_archive_cannot_write_outside_its_layer(tmp_path: Path) -> None:
         apps._untar(archive, tmp_path / "tree", 0)
 
     assert not (tmp_path / "escaped").exists()
+
+
+def linked(tar: tarfile.TarFile, name: str, target: str) -> None:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, target
+    tar.addfile(info)
+
+
+def inside(tar: tarfile.TarFile) -> None:
+    tar.addfile(tarfile.TarInfo("folder/x"))
+    linked(tar, "way", "folder")
+
+
+def outside(tar: tarfile.TarFile) -> None:
+    linked(tar, "way", "../elsewhere")
+
+
+def a_long_way(tar: tarfile.TarFile) -> None:
+    """Links that resolve to more than PATH_MAX bytes, where realpath(3) stops looking."""
+    folder, step = "d" * 247, ""
+    for letter in "abcdefghijklmnop":
+        info = tarfile.TarInfo(f"{step}{folder}")
+        info.type, info.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(info)
+        linked(tar, f"{step}{letter}", folder)
+        step += f"{folder}/"
+    far = "/".join("abcdefghijklmnop") + "/" + "l" * 254
+    linked(tar, far, "../" * 16)
+    linked(tar, "way", f"{far}/../elsewhere")
+
+
+@pytest.mark.parametrize("lay", [inside, outside, a_long_way])
+def test_an_archive_writes_nothing_through_a_link(
+    tmp_path: Path, lay: Callable[[tarfile.TarFile], None]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as tar:
+        lay(tar)
+        info = tarfile.TarInfo("way/escaped")
+        info.size = 1
+        tar.addfile(info, io.BytesIO(b"x"))
+    (tmp_path / "tree").mkdir()
+
+    with pytest.raises((tarfile.FilterError, DsvmError)):
+        apps._untar(tmp_path / "a.tgz", tmp_path / "tree", 0)
+
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_a_zip_cannot_write_outside_its_layer(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
+        for name in ("../../escaped", "/etc/escaped", "app/../../escaped"):
+            zipped.writestr(name, b"x")
+    (tmp_path / "around" / "tree").mkdir(parents=True)
+
+    apps._unzip(tmp_path / "a.zip", tmp_path / "around" / "tree", 0)
+
+    found = {path for path in tmp_path.rglob("escaped") if path.is_file()}
+    assert found
+    assert all(path.is_relative_to(tmp_path / "around" / "tree") for path in found)
+    assert not Path("/etc/escaped").exists()
 
 
 def test_commands_of_npm_packages_are_linked(tmp_path: Path) -> None:
