@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import shutil
 import subprocess
 import tempfile
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from dsvm import scratch
 from dsvm.errors import DsvmError
+from dsvm.machines.parts import inside
 from dsvm.machines.ssh import RemoteFailed, Ssh
 from dsvm.programs import ProgramFailed
 
+HOME = inside("~")
 _TARGET = r"""
 set -e
 target=$1 name=$2
@@ -87,8 +90,9 @@ def put_files(ssh: Ssh, files: Iterable[tuple[Path, str]], target: str) -> None:
 def get(ssh: Ssh, source: str, target: Path) -> None:
     """Copy a file or folder of the machine to the host, as cp(1) does.
 
-    Raises `RemoteFailed` when the source cannot be read, `DsvmError` when the target cannot be
-    written.
+    Who is root in the machine decides what it sends, so only what was asked for is taken, and
+    nothing is written through a link. Raises `RemoteFailed` when the source cannot be read,
+    `DsvmError` when the target cannot be written, or something else was sent.
     """
     into = target if target.is_dir() else target.absolute().parent
     if not into.is_dir():
@@ -96,19 +100,41 @@ def get(ssh: Ssh, source: str, target: Path) -> None:
     try:
         with scratch.folder("cp", into) as folder:
             _receive(ssh, source, folder)
-            for found in folder.iterdir():
-                _lay(found, target / found.name if target.is_dir() else target)
+            found = _asked_for(source, folder)
+            _lay(found, target / found.name if target.is_dir() else target)
     except OSError as refused:
         raise DsvmError(f"`{target}` cannot be written", cause=str(refused)) from None
 
 
+def _asked_for(source: str, folder: Path) -> Path:
+    """The one file or folder of that name in the folder."""
+    name = posixpath.basename(posixpath.normpath(posixpath.join(HOME, inside(source))))
+    sent = sorted(path.name for path in folder.iterdir())
+    if sent == [name]:
+        return folder / name
+    raise DsvmError(
+        f"the machine sent something else than `{source}`",
+        cause=f"it sent {', '.join(map(repr, sent[:8])) or 'nothing'}; nothing of it was kept",
+        remedy="look at what changed the machine's `tar`, `sh` or SSH server",
+    )
+
+
 def _lay(found: Path, place: Path) -> None:
-    if place.is_dir() and found.is_dir():
-        shutil.copytree(found, place, symlinks=True, dirs_exist_ok=True)
-    elif place.is_dir():
+    """Move a copy to its place; a folder's files are laid over those that are there."""
+    folder = _is_folder(found)
+    if folder and _is_folder(place):
+        for each in found.iterdir():
+            _lay(each, place / each.name)
+    elif _is_folder(place):
         raise DsvmError(f"`{place}` is a folder, the copy is not", remedy="name another target")
+    elif folder and place.is_symlink():
+        raise DsvmError(f"`{place}` is a link, the copy a folder", remedy="remove the link")
     else:
         found.replace(place)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _send(ssh: Ssh, packed: Sequence[str], remote: Sequence[str]) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsvm.engines.base import SshAddress
+from dsvm.errors import DsvmError
 from dsvm.machines.ssh import Ssh, runtime_folder
-from dsvm.machines.transfer import EXACT, FROM, INTO
+from dsvm.machines.transfer import EXACT, FROM, INTO, get
 
 WORDS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 
@@ -107,3 +111,82 @@ def test_what_is_fetched_keeps_its_own_name(tmp_path: Path, source: Path) -> Non
 
     listed = subprocess.run(["tar", "-t"], input=sent, capture_output=True, check=True).stdout
     assert listed.decode().splitlines() == ["note books/", "note books/a.txt"]
+
+
+@dataclass(frozen=True)
+class Hostile(Ssh):
+    """A machine that answers every command with the output of its own."""
+
+    answer: str = ""
+
+    def open(self) -> None:
+        pass
+
+    def argv(self, command: Sequence[str] = (), *, tty: bool = False) -> list[str]:
+        return ["sh", "-c", self.answer]
+
+
+def hostile(tmp_path: Path, script: str) -> Hostile:
+    """It sends what the script puts in an empty folder."""
+    (tmp_path / "made").mkdir(parents=True)
+    answer = f"cd {shlex.quote(str(tmp_path / 'made'))}; {script}; tar -c -f - -- $(ls -A)"
+    return Hostile("lab", SshAddress("127.0.0.1", 1), tmp_path, tmp_path, answer=answer)
+
+
+def test_a_machine_cannot_send_more_than_was_asked_for(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+
+    with pytest.raises(DsvmError, match="sent something else than `work`") as refused:
+        get(hostile(tmp_path, "mkdir work; echo evil >.bashrc"), "work", home)
+
+    assert "'.bashrc', 'work'" in (refused.value.cause or "")
+    assert list(home.iterdir()) == []
+
+
+def test_a_machine_cannot_send_a_file_of_another_name(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+
+    for asked in ("work", "~", ".", "~/x/../work/"):
+        with pytest.raises(DsvmError, match="sent something else"):
+            get(hostile(tmp_path / asked.replace("/", "_"), "echo evil >.bashrc"), asked, home)
+
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("inside", ["mkdir -p work/link; echo evil", "mkdir work; echo evil"])
+def test_what_a_machine_sends_is_not_written_through_a_link(tmp_path: Path, inside: str) -> None:
+    """Such as one that an earlier copy has brought."""
+    precious, home = tmp_path / "precious", tmp_path / "home"
+    (home / "work").mkdir(parents=True)
+    deep = "-p" in inside
+    if deep:
+        precious.mkdir()
+    else:
+        precious.write_text("mine")
+    (home / "work" / "link").symlink_to(precious)
+    machine = hostile(tmp_path, f"{inside} >work/link{'/keys' * deep}")
+
+    if deep:
+        with pytest.raises(DsvmError, match="is a link, the copy a folder"):
+            get(machine, "work", home)
+        assert list(precious.iterdir()) == []
+    else:
+        get(machine, "work", home)
+        assert precious.read_text() == "mine"
+        assert (home / "work" / "link").read_text() == "evil\n"
+
+
+def test_members_that_would_leave_the_folder_are_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    sent = "tar -c -P -f - --transform 's,^made,../../escaped,' made"
+    answer = f"cd {shlex.quote(str(tmp_path))}; echo evil >made; {sent}"
+    machine = Hostile("lab", SshAddress("127.0.0.1", 1), tmp_path, tmp_path, answer=answer)
+
+    with pytest.raises(DsvmError):
+        get(machine, "work", home)
+
+    assert not list(tmp_path.rglob("escaped"))
+    assert list(home.iterdir()) == []
