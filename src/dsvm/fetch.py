@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import httpx
 
 from dsvm.errors import DsvmError
+from dsvm.patience import patience
 from dsvm.progress import Progress, Silent, Step
 from dsvm.store import DamagedBlob, Store, Writer, binary_size
 
@@ -40,6 +41,16 @@ class Limits:
     silence_s: float = 30.0
     window_s: float = 30.0
     slowest: float = 2048.0
+
+    @classmethod
+    def usual(cls) -> Limits:
+        """As patient as `DSVM_PATIENCE` says."""
+        factor = patience()
+        return cls(
+            silence_s=cls.silence_s * factor,
+            window_s=cls.window_s * factor,
+            slowest=cls.slowest / factor,
+        )
 
 
 @dataclass(frozen=True)
@@ -113,16 +124,17 @@ def download(
     if not missing:
         return
     total = sum(want.size or 0 for want in missing.values())
+    limits = limits or Limits.usual()
     stop = Event()
     with (
-        _clients(missing.values(), limits or Limits()) as clients,
+        _clients(missing.values(), limits) as clients,
         progress.step(f"fetching {len(missing)} files", total) as step,
         ThreadPoolExecutor(PARALLEL, "fetch") as pool,
     ):
         # Large files first, else the last one alone decides how long it takes.
         ordered = sorted(missing.values(), key=lambda want: -(want.size or 0))
         jobs = [
-            pool.submit(_Job(want, store, step, clients[want.proxy], limits or Limits(), stop).run)
+            pool.submit(_Job(want, store, step, clients[want.proxy], limits, stop).run)
             for want in ordered
         ]
         try:
@@ -137,7 +149,7 @@ def download(
 
 def take(url: str, store: Store, *, limits: Limits | None = None) -> tuple[str, int]:
     """Fetch a file whose digest is not known yet; its sha256 and size. Raises `FetchFailed`."""
-    limits = limits or Limits()
+    limits = limits or Limits.usual()
     with client(timeout_s=limits.silence_s) as http, Silent().step("") as step, store.using():
         want = Want(public(url), "", None, (url,))
         job = _Job(want, store, step, http, limits, Event())
@@ -166,7 +178,7 @@ def size_of(url: str) -> int:
     try:
         if parts.scheme == "file":
             return Path(unquote(parts.path)).stat().st_size
-        with client(timeout_s=Limits.silence_s) as http:
+        with client(timeout_s=Limits.usual().silence_s) as http:
             return int(http.head(url).raise_for_status().headers["Content-Length"])
     except (OSError, httpx.HTTPError, KeyError, ValueError) as fault:
         raise DsvmError(

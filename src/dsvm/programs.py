@@ -33,6 +33,10 @@ class ProgramFailed(DsvmError):
         self.output = output
 
 
+class TimedOut(ProgramFailed):
+    """An external program ran too long."""
+
+
 def run(
     argv: Sequence[str | Path],
     *,
@@ -49,7 +53,8 @@ def run(
     With `log`, the command line and both streams are appended to that file as well. `env` is added
     to the caller's environment. The program is killed when the caller dies, unless it may `outlive`
     it: what changes the host had better come to its end. Raises `ProgramFailed` when the program is
-    missing, outlasts `timeout_s` seconds, or (with `check`) ends with another status than 0.
+    missing or (with `check`) ends with another status than 0, `TimedOut` when it outlasts
+    `timeout_s` seconds.
     """
     words = [str(word) for word in argv]
     if shutil.which(words[0], path=(env or os.environ).get("PATH")) is None:
@@ -69,7 +74,7 @@ def run(
     except subprocess.TimeoutExpired as late:
         output = ((late.stdout or b"") + (late.stderr or b"")).decode(errors="replace")
         _keep(log, words, output, "timed out")
-        raise ProgramFailed(
+        raise TimedOut(
             words, f"did not end within {timeout_s:.0f} s", output=output, log=log
         ) from None
     stdout = done.stdout.decode(errors="replace")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-WAYS = ("busy", "garbage", "short", "hangs")
+WAYS = ("busy", "garbage", "short", "hangs", "drips")
+DRIP_S = 0.05
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -27,6 +28,10 @@ class Handler(BaseHTTPRequestHandler):
             case "hangs":
                 self.server.over.wait()
                 self.close_connection = True
+            case "drips":
+                self._send(200, b"", more=10**6)
+                while not self.server.over.wait(DRIP_S):
+                    self.wfile.write(b"x")
 
     def do_HEAD(self) -> None:
         self.do_GET()

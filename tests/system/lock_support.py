@@ -19,6 +19,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from dsvm.catalog import load_catalog
+from dsvm.catalog.model import ArtifactNeed, NpmNeed, Tool
 from dsvm.programs import run
 
 
@@ -207,3 +209,14 @@ def npm_package(
         known[version] = {**manifest, "dist": dist}
     packument = {"name": name, "dist-tags": {"latest": versions[-1]}, "versions": known}
     (folder / name).write_text(json.dumps(packument))
+
+
+def artifact_tool(url: str) -> Tool:
+    known = load_catalog().tools["git"]
+    return known.model_copy(update={"name": "editor", "artifact": ArtifactNeed(url=url)})
+
+
+def npm_tool(*without_scripts: str, **packages: str) -> Tool:
+    known = load_catalog().tools["git"]
+    need = NpmNeed(packages=packages, without_scripts=list(without_scripts))
+    return known.model_copy(update={"name": "editor", "npm": need})

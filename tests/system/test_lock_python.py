@@ -13,7 +13,6 @@ import pytest
 
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import EnvironmentPlan
-from dsvm.catalog.model import ArtifactNeed, NpmNeed, Tool
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock import fetch_all
@@ -29,7 +28,15 @@ from dsvm.lock.wheels import Target
 from dsvm.programs import run
 from dsvm.store import Store
 from tests.system.faulty import WAYS, faulty
-from tests.system.lock_support import Server, index, npm_package, serving, wheel
+from tests.system.lock_support import (
+    Server,
+    artifact_tool,
+    index,
+    npm_package,
+    npm_tool,
+    serving,
+    wheel,
+)
 from tests.unit.lock.examples import environment, example, plan, source
 from tests.unit.lock.examples import wheel as pin
 
@@ -130,8 +137,12 @@ def test_what_cannot_be_resolved_names_the_environment(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_index_that_misbehaves_is_named_after_few_tries(lab: Lab, way: str) -> None:
+def test_an_index_that_misbehaves_is_named_after_few_tries(
+    lab: Lab, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab.more_env = {"UV_HTTP_TIMEOUT": "1", "UV_HTTP_RETRIES": "1"}
+    if way == "drips":  # never silent: only the time for all of it ends it
+        monkeypatch.setenv("DSVM_PATIENCE", "0.01")
     with faulty(way) as server:
         lab.index = server.url("simple")
         with pytest.raises(DsvmError, match="cannot be locked") as refused:
@@ -139,6 +150,7 @@ def test_an_index_that_misbehaves_is_named_after_few_tries(lab: Lab, way: str) -
 
     assert 1 <= len(server.asked) <= 6
     assert f"asked: http://127.0.0.1:{server.server_port}" in (refused.value.remedy or "")
+    assert ("did not end within 6 s" in (refused.value.cause or "")) == (way == "drips")
     assert refused.value.log
 
 
@@ -227,11 +239,6 @@ def test_a_wheel_that_no_source_has_any_more_says_so(lab: Lab) -> None:
     assert "dsvm lock --upgrade" in (lost.value.remedy or "")
 
 
-def artifact_tool(url: str) -> Tool:
-    known = load_catalog().tools["git"]
-    return known.model_copy(update={"name": "editor", "artifact": ArtifactNeed(url=url)})
-
-
 def test_an_artifact_is_locked_by_what_its_maker_serves(lab: Lab) -> None:
     (lab.web / "editor.tar.gz").write_bytes(b"the editor")
     tool = artifact_tool(lab.server.url("editor.tar.gz"))
@@ -265,12 +272,6 @@ def test_an_artifact_that_changed_is_named_with_both_digests(lab: Lab) -> None:
     assert locked.sha256 in (refused.value.cause or "")
     assert now in (refused.value.cause or "")
     assert "`dsvm lock --upgrade editor`" in (refused.value.remedy or "")
-
-
-def npm_tool(*without_scripts: str, **packages: str) -> Tool:
-    known = load_catalog().tools["git"]
-    need = NpmNeed(packages=packages, without_scripts=list(without_scripts))
-    return known.model_copy(update={"name": "editor", "npm": need})
 
 
 NEEDS_NPM = pytest.mark.skipif(not shutil.which("npm"), reason="this host has no npm")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,9 +32,12 @@ from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock.mirrors import apt_auth, without_credentials
 from dsvm.lock.model import OsPackage
-from dsvm.programs import ProgramFailed, run
+from dsvm.patience import LONGER, patient
+from dsvm.programs import ProgramFailed, TimedOut, run
 
 FRESH_S = 600.0
+_TIMEOUT_S = 900.0
+_SILENCE_S = 15.0
 FOUNDATION = ("?essential", "?priority(required)", "apt")
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>\S+)$")
 _UNKNOWN = re.compile(r"^E: (?:Unable to locate package|Couldn't find any package by \S+) (\S+)$")
@@ -64,6 +68,7 @@ class AptRoot:
             if not at_once and stamp.exists() and time.time() - stamp.stat().st_mtime < FRESH_S:
                 return
             try:
+                stamp.unlink(missing_ok=True)  # killed midway, the indexes are of two times
                 # Without it a failed fetch is only a warning, and old indexes would be taken.
                 self._apt("apt-get", "update", "--error-on=any")
             except ProgramFailed as failed:
@@ -150,12 +155,13 @@ class AptRoot:
 
     def _apt(self, *words: str) -> str:
         env = {"APT_CONFIG": str(self.folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
-        return run(words, log=self.log, env=env, timeout_s=900).stdout
+        return run(words, log=self.log, env=env, timeout_s=patient(_TIMEOUT_S)).stdout
 
     def _locked(self) -> FileLock:
         return FileLock(self.folder / "lock")
 
     def _update_failed(self, failed: ProgramFailed) -> DsvmError:
+        late = isinstance(failed, TimedOut)  # a mirror that drips: to apt it is not silent
         faults = [line for line in failed.output.splitlines() if line.startswith(("E:", "W:"))]
         # apt's word for an index that is something else entirely, such as a login page.
         signature = "NOSPLIT" not in failed.output and any(
@@ -165,11 +171,11 @@ class AptRoot:
             f"install a newer `{self.base.keyring_package}`"
             if signature
             else f"see that the mirror is reached, or name another one in [sources]: "
-            f"{', '.join(self.mirrors)}"
+            f"{', '.join(self.mirrors)}" + (f"; {LONGER}" if late else "")
         )
         return DsvmError(
             f"the package indexes of {self.base.title} could not be fetched",
-            cause="\n".join(faults[:6]) or failed.cause,
+            cause="\n".join(faults[:6] or ([failed.what] if late else [])) or failed.cause,
             remedy=remedy,
             log=self.log,
         )
@@ -232,6 +238,7 @@ def _config(folder: Path, architecture: str) -> str:
     apt itself tries a dead mirror four times, pausing longer each time; the host's own `Acquire`
     settings come after ours and win.
     """
+    seconds = math.ceil(patient(_SILENCE_S))
     return f"""
 Dir::State "{folder}";
 Dir::State::lists "{folder}/lists";
@@ -256,8 +263,8 @@ APT::Sandbox::User "root";
 APT::Get::Assume-Yes "true";
 Debug::NoLocking "true";
 Acquire::Retries "1";
-Acquire::http::Timeout "15";
-Acquire::https::Timeout "15";
+Acquire::http::Timeout "{seconds}";
+Acquire::https::Timeout "{seconds}";
 {_acquire()}
 Acquire::ForceHash "sha256";
 Acquire::Languages "none";

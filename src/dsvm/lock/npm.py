@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -27,9 +28,13 @@ from dsvm.home import Home
 from dsvm.lock.model import LockedNpm, NpmPackage
 from dsvm.lock.npmtree import Entries, installed, name_of, refuse_scripts
 from dsvm.lock.pythonhost import python_host
-from dsvm.programs import ProgramFailed, run
+from dsvm.patience import LONGER, patient
+from dsvm.programs import ProgramFailed, TimedOut, run
 from dsvm.store import Store, file_digest
 
+_TIMEOUT_S = 900.0
+_SILENCE_S = 30.0
+_PAUSE_S = 1.0
 _NODE = Path(__file__).with_name("node.txt")
 
 
@@ -93,6 +98,7 @@ class _Npm:
             "npm_config_fund": "false",
             "npm_config_update_notifier": "false",
             "npm_config_omit_lockfile_registry_resolved": "true",
+            **_limits(),
         }
         if "npm" in sources:
             self._env["npm_config_registry"] = sources["npm"]
@@ -132,6 +138,10 @@ class _Npm:
                 f"{item['name']}@{item['version']}": item["filename"] for item in json.loads(packed)
             }
             for spec, integrity in some:
+                if spec not in names:
+                    raise _other(
+                        spec, f"it is called {', '.join(names.keys() - dict(some).keys())}"
+                    )
                 path = self._folder / names[spec].replace("@", "").replace("/", "-")
                 _matches(path, integrity, spec)
                 size = path.stat().st_size
@@ -141,16 +151,32 @@ class _Npm:
     def _run(self, *words: str) -> str:
         try:
             done = run(
-                [*self._npm, *words], cwd=self._folder, env=self._env, log=self._log, timeout_s=900
+                [*self._npm, *words],
+                cwd=self._folder,
+                env=self._env,
+                log=self._log,
+                timeout_s=patient(_TIMEOUT_S),
             )
         except ProgramFailed as failed:
+            late = isinstance(failed, TimedOut)  # a registry that drips: to npm it is not silent
             raise DsvmError(
                 f"npm could not get the packages of `{self._tool}`",
-                cause=failed.cause,
-                remedy="see that npm's registry is reached, or name another: [sources] npm",
+                cause=failed.what if late else failed.cause,
+                remedy="see that npm's registry is reached, or name another: [sources] npm"
+                + (f"; {LONGER}" if late else ""),
                 log=self._log,
             ) from failed
         return done.stdout
+
+
+def _limits() -> dict[str, str]:
+    """npm's own let a silent registry take 15 minutes and more. The host's variables win."""
+    limits = {
+        "npm_config_fetch_timeout": str(math.ceil(patient(_SILENCE_S) * 1000)),
+        "npm_config_fetch_retry_mintimeout": str(math.ceil(patient(_PAUSE_S) * 1000)),
+    }
+    said = {name.lower() for name in os.environ}
+    return {name: text for name, text in limits.items() if name not in said}
 
 
 def _tarballs(entries: Entries, tool: str) -> list[tuple[str, str, str, str]]:
@@ -173,11 +199,15 @@ def _tarballs(entries: Entries, tool: str) -> list[tuple[str, str, str, str]]:
 def _matches(path: Path, integrity: str, spec: str) -> None:
     digest = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
     if f"sha512-{digest}" not in integrity.split():
-        raise DsvmError(
-            f"npm delivered another file for {spec}",
-            cause=f"its sha512 is {digest}, not {integrity}",
-            remedy="the registry may have been tampered with; `dsvm lock --upgrade` locks anew",
-        )
+        raise _other(spec, f"its sha512 is {digest}, not {integrity}")
+
+
+def _other(spec: str, cause: str) -> DsvmError:
+    return DsvmError(
+        f"npm delivered another file for {spec}",
+        cause=cause,
+        remedy="the registry may have been tampered with; `dsvm lock --upgrade` locks anew",
+    )
 
 
 def own_node() -> str:

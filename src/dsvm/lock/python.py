@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,13 +28,16 @@ from dsvm.lock.hints import Hints
 from dsvm.lock.model import LockedEnvironment, PythonPackage
 from dsvm.lock.pythonhost import PythonHost
 from dsvm.lock.wheels import Target, Wheel, read_pylock
-from dsvm.programs import ProgramFailed, run
+from dsvm.patience import LONGER, patient
+from dsvm.programs import ProgramFailed, TimedOut, run
 
 HOST = PythonSource(name="pypi")
 TargetOf = Callable[[str | None], tuple[Target, str | None]]
 """The target that a Python version means (None: the machine's own), and which interpreter."""
 
 _PROBE_S = 8.0
+_TIMEOUT_S = 600.0
+_SILENCE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,9 @@ class Resolver:
                 wheels = self._compile(plan, variant, source, target, old)
             except ProgramFailed as fault:
                 failed = fault
-                tried.append(f"{source.name}: does not have what is needed")
+                late = isinstance(fault, TimedOut)
+                why = "did not answer in time" if late else "does not have what is needed"
+                tried.append(f"{source.name}: {why}")
                 continue
             packages = tuple(self._package(wheel, source) for wheel in wheels)
             return LockedEnvironment(
@@ -110,7 +117,7 @@ class Resolver:
             there = Path(unquote(urlsplit(index).path)).is_dir()
             return None if there else "no such folder"
         try:
-            with client(timeout_s=_PROBE_S) as http:
+            with client(timeout_s=patient(_PROBE_S)) as http:
                 for package in source.packages[:1]:
                     if http.get(f"{index.rstrip('/')}/{package}/").status_code >= 400:
                         return f"has no {package}"
@@ -200,9 +207,9 @@ class Resolver:
                     *(["--refresh"] if self.refresh else []),
                 ],
                 cwd=folder,
-                env=self.host.uv_env(find_links=find_links),
+                env={**_silence(), **self.host.uv_env(find_links=find_links)},
                 log=log,
-                timeout_s=600,
+                timeout_s=patient(_TIMEOUT_S),
             )
             return read_pylock(pylock, target)
 
@@ -217,6 +224,13 @@ class Resolver:
             size=size_of(wheel.url) if wheel.size is None else wheel.size,
             source=source.name if own else HOST.name,
         )
+
+
+def _silence() -> dict[str, str]:
+    """How long uv waits for an index to go on, unless the host says so."""
+    if os.environ.get("UV_HTTP_TIMEOUT"):
+        return {}
+    return {"UV_HTTP_TIMEOUT": str(math.ceil(patient(_SILENCE_S)))}
 
 
 def _project(
@@ -278,7 +292,7 @@ def _unresolved(
     failed: DsvmError | None,
     index: str,
 ) -> DsvmError:
-    said = failed.output.strip() if isinstance(failed, ProgramFailed) else ""
+    said = failed.output.strip() or failed.what if isinstance(failed, ProgramFailed) else ""
     said = said.replace("dsvm-environment", f"environment `{plan.name}`")
     asked = f"tools: {', '.join(plan.tools)}" if plan.tools else "[environments] in dsvm.toml"
     return DsvmError(
@@ -286,7 +300,8 @@ def _unresolved(
         cause="\n".join([*(tried if len(tried) > 1 else ()), said]).strip(),
         # uv takes a login page in the index's place for an index of nothing, and does not name it.
         remedy=f"change its requirements ({asked}), or see that a source that has them is reached"
-        + (f" (asked: {public(index)})" if index else ""),
+        + (f" (asked: {public(index)})" if index else "")
+        + (f"; {LONGER}" if isinstance(failed, TimedOut) else ""),
         log=failed.log if failed else None,
     )
 
