@@ -13,7 +13,7 @@ from dsvm.cli.call import Call, NameArgument, command, machine_meant
 if TYPE_CHECKING:
     from dsvm.machines.snapshots import Snapshot
 
-COLUMNS = ["snapshot", "taken", "space", "note"]
+COLUMNS = ["snapshot", "taken", "space", "frees", "note"]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def snapshots(
         ),
     ] = None,
 ) -> None:
-    """The snapshots of a machine, and the space that each takes."""
+    """The snapshots of a machine, the space each takes, and what removing it would free."""
     from dsvm.machines import snapshots as room
 
     machine = machine_meant(call, name)
@@ -63,6 +63,10 @@ def snapshots(
         call.console.json([one.json() for one in found])
     elif found:
         call.console.table([_shown(one) for one in found], COLUMNS)
+        call.console.say(
+            "space is what a snapshot takes of this disk; frees is what `--remove` gives back: "
+            "the rest is needed by what came after"
+        )
     else:
         call.console.say(f"no snapshot yet: `dsvm snapshot {machine.name}` takes one")
 
@@ -107,5 +111,6 @@ def _shown(one: Snapshot) -> dict[str, str]:
         "snapshot": one.record.id,
         "taken": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.record.taken_at)),
         "space": size(one.bytes),
+        "frees": size(one.frees),
         "note": one.record.note,
     }

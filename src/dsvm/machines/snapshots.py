@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines import chain
-from dsvm.machines.disk import disk_size, disk_used
+from dsvm.machines.disk import disk_size
 from dsvm.machines.lifecycle import start_held, stop_held
 from dsvm.machines.machine import Machine
 from dsvm.machines.model import MachineRecord
 from dsvm.machines.parts import engine_machine, engine_of
+from dsvm.machines.space import Written, freed, written
 from dsvm.machines.state import Machines
 from dsvm.machines.work import Confirm, confirm_restart
 from dsvm.programs import run
@@ -44,10 +45,13 @@ class SnapshotRecord(BaseModel):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`bytes` is what its file takes on the host's disk: all written since the one before."""
+    """`bytes` is what its file takes on the host's disk: what was written since the one before and
+    was there when it was taken. `frees` is what of it removing the snapshot gives back: the rest is
+    needed by what lies on it, and moves there."""
 
     record: SnapshotRecord
     bytes: int
+    frees: int
 
     def json(self) -> dict[str, Any]:
         """One entry of `snapshots --json`."""
@@ -57,6 +61,7 @@ class Snapshot:
             "note": record.note,
             "taken_at": record.taken_at,
             "bytes": self.bytes,
+            "frees": self.frees,
             "tools": list(record.machine.tools),
         }
 
@@ -75,11 +80,17 @@ def take(home: Home, name: str, note: str = "") -> Snapshot:
 
 def snapshots(machine: Machine) -> list[Snapshot]:
     """The oldest first."""
+    disks = [disk for disk in _disks(machine) if disk.exists()]
+    maps = {disk.resolve(): written(disk) for disk in disks}
+    above: dict[Path, list[Written]] = {disk: [] for disk in maps}
+    for disk in maps:
+        above.setdefault(_backing(disk)[0], []).append(maps[disk])
     found = []
     for record in records(machine.folder):
-        frozen = chain.frozen_disk(machine.folder, record.id)
-        if frozen.exists():
-            found.append(Snapshot(record, disk_used(frozen)))
+        frozen = chain.frozen_disk(machine.folder, record.id).resolve()
+        if frozen in maps:
+            one = maps[frozen]
+            found.append(Snapshot(record, one.bytes, freed(one, above[frozen])))
     return found
 
 
@@ -182,7 +193,8 @@ def take_held(machine: Machine, note: str) -> Snapshot:
     if running:
         engine.snapshot(known, overlay)
     chain.take_place(machine.folder, overlay)
-    return Snapshot(record, disk_used(frozen))
+    one = written(frozen)
+    return Snapshot(record, one.bytes, freed(one, [written(known.disk)]))
 
 
 def _named(machine: Machine, wanted: str) -> SnapshotRecord:
