@@ -59,7 +59,7 @@ def spare(
     folder.mkdir(parents=True)
     shutil.copytree(like.seed, folder / "seed")
     image = Store(small.home.store).get(small.record.image.digest)
-    create_disk(image, folder / "disk.qcow2", size.disk)
+    create_disk(image, folder / "disk.qcow2", size.disk, like.root_offset)
     machine = replace(
         like,
         name=name,

@@ -21,12 +21,16 @@ from dsvm.machines.state import Machines
 from tests.system.typed import Dsvm
 
 BOOT_S = 500
+GIB = 1 << 30
 TABLE = "import sqlite3; db = sqlite3.connect('rows.db'); "
 ADD = (
     f"{TABLE}db.execute('create table if not exists r(x)'); "
     "db.execute('insert into r values(7)'); db.commit()"
 )
-COUNT = f"{TABLE}print(db.execute('select count(*) from r').fetchone()[0])"
+COUNT = (
+    f"{TABLE}assert db.execute('pragma integrity_check').fetchone() == ('ok',); "
+    "print(db.execute('select count(*) from r').fetchone()[0])"
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +99,8 @@ def test_a_machine_goes_to_qemu_and_back_with_all_it_has(
     rows, before = 1, None
     for _ in range(10 if request.config.getoption("--long") else 1):
         for engine, kind in (("nspawn", "systemd-nspawn"), ("qemu", "qemu")):
+            assert dsvm("stop", "both", timeout_s=300).returncode == 0
+            assert sound(machine)
             started = dsvm("start", "both", "--engine", engine, timeout_s=BOOT_S)
             assert started.returncode == 0, started.stderr
             assert ran(dsvm, "sh", "-c", "systemd-detect-virt || true") == kind
@@ -102,12 +108,12 @@ def test_a_machine_goes_to_qemu_and_back_with_all_it_has(
             ran(dsvm, python, "-c", ADD)
             rows += 1
             assert ran(dsvm, python, "-c", COUNT) == str(rows)
-            if engine == "nspawn":
-                assert dsvm("stop", "both", timeout_s=120).returncode == 0
-                disk = str(machine.folder / "disk.qcow2")
-                assert (
-                    subprocess.run(["qemu-img", "check", "-q", disk], check=False).returncode == 0
-                )
+
+
+def sound(machine: Machine) -> bool:
+    """Whether a stopped machine's disk is whole, also by its reference counts."""
+    check = ["qemu-img", "check", "-q", str(machine.folder / "disk.qcow2")]
+    return subprocess.run(check, check=False).returncode == 0
 
 
 def test_emulation_is_said_and_only_the_loopback_listens(machine: Machine, dsvm: Dsvm) -> None:
@@ -119,6 +125,28 @@ def test_emulation_is_said_and_only_the_loopback_listens(machine: Machine, dsvm:
     passt = [line.split()[3] for line in sockets.splitlines() if "passt" in line]
     assert f"127.0.0.1:{machine.record.ssh_port}" in passt
     assert all(address.startswith("127.0.0.1:") for address in passt)
+
+
+def test_its_disk_grows_while_it_runs(machine: Machine, dsvm: Dsvm, home: Home) -> None:
+    """Then it is killed by the last test here, and its journal holds."""
+    boot = ran(dsvm, "cat", "/proc/sys/kernel/random/boot_id")
+    assert file_system(dsvm) < 40 * GIB
+    folder = home.root / "definitions" / "both"
+    text = (folder / "dsvm.toml").read_text()
+    (folder / "dsvm.toml").write_text(text.replace("[size]", '[size]\ndisk = "60G"'))
+
+    up = dsvm("up", "--yes", "--json", cwd=folder, timeout_s=BOOT_S)
+
+    assert up.returncode == 0, up.stderr
+    assert "the disk has grown while the machine runs" in json.loads(up.stdout)["changes"]
+    assert 0.95 * 60 * GIB < file_system(dsvm) < 60 * GIB
+    assert ran(dsvm, "cat", "/proc/sys/kernel/random/boot_id") == boot
+    assert not [note for note in listed(dsvm)["notes"] if "disk" in note]
+
+
+def file_system(dsvm: Dsvm) -> int:
+    """Bytes of the root file system, as a person sees them."""
+    return int(ran(dsvm, "df", "-B1", "--output=size", "/").split()[1])
 
 
 def test_the_screen_is_shown_to_the_owner_alone(machine: Machine, dsvm: Dsvm) -> None:
@@ -169,4 +197,5 @@ def test_a_killed_qemu_leaves_nothing_and_the_machine_comes_back(
     back = dsvm("start", "both", "--engine", "nspawn")
     assert back.returncode == 0, back.stderr
     assert ran(dsvm, "cat", "synced") == "kept"
+    assert file_system(dsvm) > 0.95 * 60 * GIB
     assert dsvm("rm", "both", "--yes").returncode == 0

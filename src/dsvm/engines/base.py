@@ -150,7 +150,14 @@ class Engine(Protocol):
         """The Unix socket on which a running machine's display answers by VNC, if it has one."""
         ...
 
-    def resize(self, machine: EngineMachine, size: Size) -> None: ...
+    def resize(self, machine: EngineMachine, size: Size) -> None:
+        """Processors and memory; its disk grows by `grow`, or before it is started."""
+        ...
+
+    def grow(self, machine: EngineMachine, length: int) -> bool:
+        """Let the root file system of a running machine have `length` bytes; False where only
+        the machine's own kernel can. Raises `DsvmError` when this host does not allow it."""
+        ...
 
     def destroy(self, machine: EngineMachine) -> None:
         """Remove what the engine keeps outside and inside the folder. Stopped machines only."""

@@ -1,4 +1,4 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `renew`, `view`, `watch`, `work`."""
+"""The command `dsvm-guest`: `apply`, `env ...`, `grow`, `renew`, `view`, `watch`, `work`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dsvm-guest", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("apply", help="make the machine what its seed says").set_defaults(do=_apply)
+    grow = commands.add_parser("grow", help="let the root file system take BYTES of its disk")
+    grow.set_defaults(do=_grow)
+    grow.add_argument("bytes", metavar="BYTES", type=int)
     renew = commands.add_parser("renew", help="put the version unpacked in FOLDER in place")
     renew.set_defaults(do=_renew)
     renew.add_argument("folder", metavar="FOLDER", type=Path)
@@ -64,6 +67,13 @@ def _apply(asked: argparse.Namespace) -> int:
     for error in outcome.errors:
         print(f"error: {error}", file=sys.stderr)
     return 1 if outcome.errors else 0
+
+
+def _grow(asked: argparse.Namespace) -> int:
+    from dsvm.guest.grow import grow
+
+    grow(asked.bytes)
+    return 0
 
 
 def _renew(asked: argparse.Namespace) -> int:

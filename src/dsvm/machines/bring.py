@@ -21,6 +21,7 @@ from dsvm.lock.model import Lock
 from dsvm.machines.change import Target, apply_change
 from dsvm.machines.create import attachable, create
 from dsvm.machines.engine import differs, switch_engine
+from dsvm.machines.enlarge import grow_running
 from dsvm.machines.inputs import LOCK, read_inputs
 from dsvm.machines.inside import copy_files
 from dsvm.machines.lifecycle import start_held, stop_held, wait_ready
@@ -136,6 +137,8 @@ class Bring:
             guest = machine.record.guest
             with self._timed("boot"):
                 machine = start_held(self.machines, machine, progress=self.progress, renew=True)
+                machine, grown = grow_running(self.machines, machine, self.progress)
+            self.changes += grown
             return machine, () if self._renewed(machine, guest) or switched else None
         with self._timed("build"):
             layers = build_layers(

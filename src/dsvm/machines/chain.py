@@ -7,6 +7,7 @@ snapshots/<id>/
   seed/           what the guest was told then
 disk.next.qcow2   a name of the machine's next disk, until that takes the place of `disk.qcow2`
 restore.json      what a restore is about to put in place; there until all of it is
+disk.grown.qcow2  what a larger size changes in `disk.qcow2`; see `dsvm.machines.disk`
 
 A snapshot links the disk to its folder, then renames an empty overlay over it. Killed in between,
 both names are one file: `settle` goes on from there. The overlay is whole before the link is made,
@@ -21,6 +22,7 @@ import os
 import shutil
 from pathlib import Path
 
+from dsvm.machines.disk import finish_growth, flush
 from dsvm.programs import run
 from dsvm.whole import write_whole
 
@@ -50,7 +52,7 @@ def take_place(folder: Path, overlay: Path) -> None:
     (folder / NEXT).unlink(missing_ok=True)
     os.link(overlay, folder / NEXT)
     (folder / NEXT).replace(folder / DISK)
-    _flush(folder)
+    flush(folder)
 
 
 def begin_restore(folder: Path, snapshot: str, record: str, size: int) -> None:
@@ -60,7 +62,9 @@ def begin_restore(folder: Path, snapshot: str, record: str, size: int) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Finish, or take back, what a killed snapshot or restore left. By who holds the machine."""
+    """Finish, or take back, what a killed snapshot, restore or growth left. By who holds the
+    machine."""
+    finish_growth(folder / DISK)
     if (folder / RESTORE).exists():
         _finish_restore(folder)
     for place in sorted((folder / SNAPSHOTS).glob("*/")):
@@ -76,7 +80,7 @@ def _finish_restore(folder: Path) -> None:
     told = json.loads((folder / RESTORE).read_text(encoding="utf-8"))
     _create(folder / NEXT, frozen_disk(folder, told["snapshot"]), told["size"])
     (folder / NEXT).replace(folder / DISK)
-    _flush(folder)
+    flush(folder)
     for file in (folder / SNAPSHOTS / told["snapshot"] / SEED).iterdir():
         write_whole(folder / SEED / file.name, file.read_bytes(), mode=0o600)
     write_whole(folder / RECORD, told["record"].encode(), mode=0o600, synced=True)
@@ -94,16 +98,8 @@ def _create(overlay: Path, backing: Path, size: int) -> None:
     # -u: the file that it lies on may be about to get its name.
     argv: list[str | Path] = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "qcow2"]
     run([*argv, "-b", backing.absolute(), overlay, str(size)])
-    _flush(overlay)
+    flush(overlay)
 
 
 def _same(one: Path, other: Path) -> bool:
     return other.exists() and one.samefile(other)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,12 +12,12 @@ from dsvm.home import Home
 from dsvm.lock import fetch_all
 from dsvm.lock.model import Lock, OsPackage
 from dsvm.machines.create import with_apps
-from dsvm.machines.disk import grow_disk
+from dsvm.machines.enlarge import grow_running
 from dsvm.machines.inside import apply_seed, change_packages
 from dsvm.machines.lifecycle import seen, start_held, stop_held, wait_ready
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
-from dsvm.machines.parts import DISK, attached, engine_machine, engine_of
+from dsvm.machines.parts import attached, engine_machine, engine_of
 from dsvm.machines.plan import Change
 from dsvm.machines.renew import renew_guest
 from dsvm.machines.seed import write_seed
@@ -75,6 +75,8 @@ def apply_change(
         renew_guest(machine, progress)
         with progress.step(f"changing {machine.name}"):
             machine = seen(machines, machine, apply_seed(machine))
+        machine, grown = grow_running(machines, machine, progress)
+        told += grown
     else:
         machine = start_held(machines, machine, progress=progress, renew=True)
     if change.install or change.remove:
@@ -105,19 +107,19 @@ def _fetch(packages: tuple[OsPackage, ...], target: Target, home: Home, progress
 def _prepare(machines: Machines, machine: Machine, target: Target) -> Machine:
     """Record and seed as the next start shall find them. What needs a restart is stopped by now,
     so the record never says more than what a running machine has."""
-    size = to_record(target.size)
+    size, old = to_record(target.size), machine.record
+    grows = old.disk_now or old.size.disk if size.disk > old.size.disk else old.disk_now
     record = machine.record.model_copy(
         update={
             "definition": target.text,
             "layers": target.layers,
             "size": size,
+            "disk_now": grows,
             "inputs": {},
             "tools": (),
         }
     )
-    if size != machine.record.size:
-        if size.disk != machine.record.size.disk:
-            grow_disk(machine.folder / DISK, size.disk, log=machine.logs / "disk.log")
+    if size != old.size:
         engine_of(machine).resize(engine_machine(machine), from_record(size))
     machine = machines.save(with_apps(machines, record, target.composition))
     write_seed(machine, target.definition, target.composition, target.lock)

@@ -44,7 +44,8 @@ def create(
         (folder / part).mkdir(mode=0o700)
     make_keys(folder / "ssh", name)
     disk = Store(machines.home.store).get(image.digest)
-    create_disk(disk, folder / DISK, size.disk, log=folder / "logs" / "disk.log")
+    log = folder / "logs" / "disk.log"
+    create_disk(disk, folder / DISK, size.disk, image.root_offset, log=log)
     record = MachineRecord(
         name=name,
         engine=engine.name,

@@ -9,6 +9,7 @@ from typing import Any
 from dsvm.build.guest_tree import guest_digest
 from dsvm.engines.base import Running
 from dsvm.home import Home
+from dsvm.machines.enlarge import waits
 from dsvm.machines.machine import Machine
 from dsvm.machines.model import SizeRecord
 from dsvm.machines.parts import engine_machine, engine_of
@@ -65,6 +66,8 @@ def running(machine: Machine) -> Running | None:
 def _row(machine: Machine) -> Row:
     found, record = running(machine), machine.record
     older = () if record.guest == guest_digest() else (OTHER_GUEST,)
+    waiting = waits(record)
+    own = (*older, waiting) if waiting else older
     return Row(
         name=machine.name,
         state="running" if found else "stopped",
@@ -72,7 +75,7 @@ def _row(machine: Machine) -> Row:
         size=record.size,
         image=record.image.id,
         uptime=max(0.0, time.time() - found.since) if found else None,
-        notes=tuple(dict.fromkeys((*record.notes, *(found.notes if found else ()), *older))),
+        notes=tuple(dict.fromkeys((*record.notes, *(found.notes if found else ()), *own))),
         report=last_report(machine),
         folder=record.folder,
         ports={"ssh": record.ssh_port, **record.apps},

@@ -50,7 +50,8 @@ class MachineRecord(BaseModel):
     was built from (older records lack it). `inputs` are digests of all that `up` reads (see
     `dsvm.machines.inputs`): the same again means there is nothing to do; empty while an `up` is
     not yet through. `accelerator` is what the machine found at its last start, `guest` the digest
-    of the guest's files that it then had.
+    of the guest's files that it then had. `disk_now` is how large the disk still is, in bytes,
+    where it has to grow to its size at the next start; None: it has its size.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +66,7 @@ class MachineRecord(BaseModel):
     image: Image
     layers: tuple[Layer, ...]
     size: SizeRecord
+    disk_now: int | None = None
     tools: tuple[str, ...] = ()
     ssh_port: int
     apps: dict[str, int] = {}

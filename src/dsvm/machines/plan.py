@@ -40,7 +40,8 @@ class Change:
 
     `environments` are those added or swapped, `dropped` those gone. `install` are OS packages at
     locked versions, `remove` names. `restart` says why the machine must be started anew (empty:
-    it need not). `prove` names the tools whose checks have to run again.
+    it need not). `size`: its processors or memory differ, `disk`: its disk is larger. `prove` names
+    the tools whose checks have to run again.
     """
 
     environments: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Change:
     users: tuple[str, ...] = ()
     network: bool = False
     size: bool = False
+    disk: bool = False
     restart: tuple[str, ...] = ()
     prove: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
@@ -68,7 +70,8 @@ def plan_change(old: Wish, new: Wish) -> Change:
         remove=remove,
         users=people,
         network=old.definition.network != new.definition.network,
-        size=old.size != new.size,
+        size=(old.size.cpus, old.size.memory) != (new.size.cpus, new.size.memory),
+        disk=old.size.disk != new.size.disk,
         restart=tuple(_restarts(old, new)),
         prove=_touched(old, new, {*environments, *dropped}, install, remove),
     )
@@ -124,8 +127,6 @@ def _packages(old: Lock, new: Lock) -> tuple[tuple[OsPackage, ...], tuple[str, .
 def _restarts(old: Wish, new: Wish) -> Iterable[str]:
     if old.definition.mounts != new.definition.mounts:
         yield "the mounts changed"
-    if old.size.disk != new.size.disk:
-        yield "the size of the disk changed"
     if old.size.accelerator != new.size.accelerator:
         yield "the accelerator changed"
     if new.ports - old.ports:
@@ -184,7 +185,7 @@ def _said(change: Change, old: Wish, new: Wish) -> Iterable[str]:
         yield f"package {package.name} {shown}"
     for name in change.remove:
         yield f"package {name} {versions[name]} removed"
-    if change.size:
+    if change.size or change.disk:
         memory, disk = format_bytes(new.size.memory), format_bytes(new.size.disk)
         yield f"size now {new.size.cpus} CPUs, {memory} of memory, {disk} of disk"
     yield from change.users

@@ -109,7 +109,8 @@ def _unpacked(
     with store.using(), progress.step(f"unpacking {name}", manifest.bytes) as step:
         _receive(reader, store, folder / DISK, step)
         image = store.path(manifest.record.image.digest)
-        adopt_disk(folder / DISK, image, manifest.record.size.disk, log=folder / "logs/disk.log")
+        size = manifest.record.disk_now or manifest.record.size.disk
+        adopt_disk(folder / DISK, image, size, log=folder / "logs/disk.log")
         make_keys(folder / "ssh", name)
         _write_definition(place, text, manifest)
         record = _record(machines, manifest, name, place, text)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsvm.engines.base import AttachedLayer, EngineMachine, Mount, Size
-from dsvm.engines.nspawn import held
+from dsvm.engines.nspawn import control, held
 from dsvm.engines.nspawn.command import Work, nspawn_argv
 from dsvm.engines.nspawn.control import Listener, Request, ask
 from dsvm.engines.nspawn.plan import (
@@ -101,6 +101,19 @@ def test_a_request_arrives_however_deep_the_folder_lies(tmp_path: Path) -> None:
 
     assert arrived == [Request(stop_in=5.0, attach=(LAYER,))]
     assert not place.exists()
+
+
+def test_an_older_supervisor_does_not_nod_to_what_it_knows_nothing_of(tmp_path: Path) -> None:
+    arrived: list[Request] = []
+    listener, thread = served(tmp_path / "control", arrived.append)
+    with listener:
+        ask(tmp_path / "control", Request(root_bytes=1 << 40))
+        thread.join()
+    assert arrived == [Request(root_bytes=1 << 40)]
+
+    # Every version that cannot grow a disk reads this word of every request.
+    assert b"stop_in" not in control.message(Request(root_bytes=1 << 40))
+    assert b"stop_in" in control.message(Request(attach=(LAYER,)))
 
 
 def test_what_fails_in_the_supervisor_is_raised_where_it_was_asked(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def artifact(tool: str, content: str) -> LockedArtifact:
     return LockedArtifact(tool=tool, url="https://maker.example/a.tgz", sha256=content, size=1)
 
 
-def test_mounts_disk_and_app_ports_need_a_restart_cpus_and_memory_do_not() -> None:
+def test_mounts_and_app_ports_need_a_restart_cpus_memory_and_disk_do_not() -> None:
     locked = lock(tree(GIT))
     mounted = Definition(name="lab", mounts={"~/data": "/srv/data"})
     larger = Size(SIZE.cpus, SIZE.memory, SIZE.disk * 2)
@@ -139,9 +139,18 @@ def test_mounts_disk_and_app_ports_need_a_restart_cpus_and_memory_do_not() -> No
         return plan_change(wish(locked), wish(locked, **new)).restart  # type: ignore[arg-type]
 
     assert why(definition=mounted) == ("the mounts changed",)
-    assert why(size=larger) == ("the size of the disk changed",)
+    assert why(size=larger) == ()
     assert why(size=faster) == ()
     assert why(ports=(8888,)) == ("an app needs a port of the host",)
+
+
+def test_a_larger_disk_is_told_apart_from_other_processors() -> None:
+    locked = lock(tree(GIT))
+    larger = Size(SIZE.cpus, SIZE.memory, SIZE.disk * 2)
+    changed = plan_change(wish(locked), wish(locked, size=larger))
+
+    assert (changed.size, changed.disk) == (False, True)
+    assert changed.said[0].endswith("80G of disk")
 
 
 def test_users_need_no_restart_and_no_proof_and_each_is_named() -> None:

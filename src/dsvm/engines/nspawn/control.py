@@ -26,11 +26,13 @@ LIMIT = 1 << 20
 @dataclass(frozen=True)
 class Request:
     """`stop_in`: power off, kill after so many seconds. `attach`: layers to make visible.
-    `overlay`: the qcow2 in which the disk goes on."""
+    `overlay`: the qcow2 in which the disk goes on. `root_bytes`: what the root file system shall
+    have."""
 
     stop_in: float | None = None
     attach: tuple[AttachedLayer, ...] = ()
     overlay: Path | None = None
+    root_bytes: int | None = None
 
 
 def ask(place: Path, request: Request) -> None:
@@ -41,7 +43,7 @@ def ask(place: Path, request: Request) -> None:
     with socket.socket(socket.AF_UNIX) as connection, reachable(place) as path:
         connection.settimeout(ANSWER_TIMEOUT_S)
         connection.connect(path)
-        connection.sendall(json.dumps(asdict(request), default=str).encode())
+        connection.sendall(message(request))
         connection.shutdown(socket.SHUT_WR)
         said = _read_all(connection)
     if not said:
@@ -49,6 +51,14 @@ def ask(place: Path, request: Request) -> None:
     answer = json.loads(said)
     if "error" in answer:
         raise error_from(answer["error"])
+
+
+def message(request: Request) -> bytes:
+    """A request as it crosses to the supervisor."""
+    data = asdict(request)
+    if request.root_bytes is not None:  # a supervisor that knows nothing of it shall not nod
+        del data["stop_in"]
+    return json.dumps(data, default=str).encode()
 
 
 def error_data(error: DsvmError) -> dict[str, str | None]:
@@ -101,7 +111,9 @@ class Listener:
             connection.settimeout(READ_TIMEOUT_S)
             asked = json.loads(_read_all(connection))
             overlay = Path(asked["overlay"]) if asked.get("overlay") else None
-            request = Request(asked["stop_in"], layers_from(asked["attach"]), overlay)
+            length = asked.get("root_bytes")
+            stop_in = asked["stop_in"] if length is None else None
+            request = Request(stop_in, layers_from(asked["attach"]), overlay, length)
             connection.sendall(json.dumps(_outcome(do, request)).encode())
 
 

@@ -132,15 +132,20 @@ class NspawnEngine:
         """Processors and memory change at once; a stopped machine takes its size at its start."""
         if self.running(machine) is None:
             return
-        if size.disk != machine.size.disk:
-            raise DsvmError(
-                f"the disk of machine `{machine.name}` cannot change while it runs",
-                remedy=f"dsvm stop {machine.name}",
-            )
         places = Places(machine.folder)
         state = read_state(places)
         scope = state.scope if state else None
         machine.notes[:] = Cgroup(places.unit, scope=scope).limit(size)
+
+    def grow(self, machine: EngineMachine, length: int) -> bool:
+        try:
+            control.ask(Places(machine.folder).control, control.Request(root_bytes=length))
+        except OSError as gone:
+            raise DsvmError(
+                f"the disk of machine `{machine.name}` cannot grow while it runs",
+                cause=f"it was started by an older dsvm, or does not run ({gone})",
+            ) from None
+        return True
 
     def destroy(self, machine: EngineMachine) -> None:
         places = Places(machine.folder)

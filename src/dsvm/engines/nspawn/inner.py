@@ -7,6 +7,7 @@ then its loop device is gone, then the disk is flushed and closed.
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import signal
@@ -39,6 +40,10 @@ PUT_AWAY_TIMEOUT_S = 15.0
 # A machine without its network is taken down in order, but at once.
 CUT_OFF_TIMEOUT_S = 5.0
 DISK_WAIT_S = 10.0
+GROW_REASONS = {
+    errno.EPERM: "root of this host may not resize a mounted file system (CAP_SYS_RESOURCE)",
+    errno.ENOSPC: "its disk is not that large before it is started anew",
+}
 NSPAWN_STATE = Path("/run/systemd/nspawn")
 USER_STATE = Path("/run/user")
 NETNS = USER_STATE / "0" / "netns" / "dsvm"
@@ -255,6 +260,8 @@ class Machine:
             self._power_off(request.stop_in)
         if request.overlay is not None:
             self._go_on(request.overlay)
+        if request.root_bytes is not None:
+            self._grow(request.root_bytes)
         if request.attach:
             shown = {Path(LAYERS) / new.digest: self._mount_layer(new) for new in request.attach}
             userns = self._plan.uid_base is not None
@@ -264,6 +271,15 @@ class Machine:
         """Frozen meanwhile, so that what the snapshot has needs no recovery."""
         with linux.frozen(self._work.tree):
             live.go_on(self._places.monitor, overlay, self._plan.machine.name)
+
+    def _grow(self, length: int) -> None:
+        try:
+            linux.grow_ext4(self._work.tree, length)
+        except OSError as refused:
+            raise DsvmError(
+                f"the disk of machine `{self._plan.machine.name}` cannot grow while it runs",
+                cause=GROW_REASONS.get(refused.errno or 0) or str(refused),
+            ) from None
 
     def _power_off(self, timeout_s: float) -> None:
         if self._kill_at is None:

@@ -137,12 +137,16 @@ class QemuEngine:
 
     def resize(self, machine: EngineMachine, size: Size) -> None:
         """A stopped machine takes its size at its start."""
-        if size != machine.size and self.running(machine) is not None:
+        same = (size.cpus, size.memory) == (machine.size.cpus, machine.size.memory)
+        if not same and self.running(machine) is not None:
             raise DsvmError(
                 f"the size of machine `{machine.name}` cannot change while it runs",
                 cause="it is virtual hardware",
                 remedy=f"dsvm stop {machine.name}",
             )
+
+    def grow(self, machine: EngineMachine, length: int) -> bool:
+        return False
 
     def destroy(self, machine: EngineMachine) -> None:
         places = Places(machine.folder)
