@@ -1,12 +1,17 @@
-"""What all tests share: the order of the run, and `--long`."""
+"""What all tests share: the order of the run, `--long`, and properties without a deadline."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SYSTEM = Path(__file__).parent / "system"
+
+# How long an example takes says more about the host than about the property.
+settings.register_profile("dsvm", deadline=None)
+settings.load_profile("dsvm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

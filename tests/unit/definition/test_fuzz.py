@@ -24,7 +24,7 @@ WORDS = (
     *("[", "]", "[[", "]]", "{", "}", "=", ".", ",", '"', "'", '"""', "'''", "#", "\n", " ", "~/a"),
     *("4G", "1", "true", "1e999", "-inf", "nan", "2026-01-01", '"debian-13"', "\\u0000", "a.b"),
 )
-NO_WAIT = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+NO_WAIT = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     [
         "",

@@ -18,7 +18,7 @@ from tests.unit.lock.examples import environment, example, wheel
 words = st.text(min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(names=st.lists(words, max_size=5, unique=True), text=st.text(max_size=40))
 def test_what_is_written_is_read_again(names: list[str], text: str) -> None:
     lock = example(

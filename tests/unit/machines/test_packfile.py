@@ -43,18 +43,14 @@ def layer(content: bytes) -> str:
     return f"layers/{hashlib.sha256(content).hexdigest()}"
 
 
-@settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(contents=st.lists(st.binary(max_size=3000), unique=True, max_size=4), disk=st.binary())
 def test_what_is_packed_comes_back(tmp_path: Path, contents: list[bytes], disk: bytes) -> None:
     files = {**{layer(one): one for one in contents}, DISK: disk}
     assert read(write(tmp_path / "files", files)) == files
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_is_noticed(tmp_path: Path, place: float, bit: int) -> None:
     files = {layer(b"layer"): b"layer", DISK: bytes(range(256)) * 40}
@@ -69,9 +65,7 @@ def test_any_flipped_bit_is_noticed(tmp_path: Path, place: float, bit: int) -> N
     assert found == files  # the bit had no meaning, such as the size of a window
 
 
-@settings(
-    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(part=st.floats(0, 1, exclude_max=True))
 def test_a_file_that_is_cut_off_is_noticed(tmp_path: Path, part: float) -> None:
     files = {DISK: bytes(range(256)) * 40}

@@ -43,7 +43,7 @@ def partials(store: Store) -> list[Path]:
     return list(store.root.rglob("*.partial"))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(chunks=st.lists(st.binary(max_size=200) | st.integers(1, 9000).map(bytes)))
 def test_what_is_put_is_got_by_its_sha256(chunks: list[bytes]) -> None:
     data = b"".join(chunks)
@@ -59,7 +59,7 @@ def test_what_is_put_is_got_by_its_sha256(chunks: list[bytes]) -> None:
         store.verify(writer.digest)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.binary(max_size=8), st.booleans()), max_size=12))
 def test_gc_removes_exactly_what_is_not_kept(blobs: list[tuple[bytes, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
