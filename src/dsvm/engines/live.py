@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-from qemu.qmp import QMPError
-
 from dsvm.engines import qmp
 from dsvm.errors import DsvmError
 
@@ -32,7 +30,7 @@ def go_on(monitor: Path, overlay: Path, name: str) -> None:
             ("blockdev-add", disk),
             ("blockdev-snapshot", {"node": top, "overlay": node}),
         )
-    except (qmp.Unreachable, QMPError, TimeoutError) as failed:
+    except (qmp.Unreachable, qmp.Refused, TimeoutError) as failed:
         raise DsvmError(
             f"the disk of machine `{name}` does not take a snapshot while it runs",
             cause=str(failed) or "no answer",

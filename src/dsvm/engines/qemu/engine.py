@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from qemu.qmp import QMPError
-
 from dsvm.engines import live, qmp
 from dsvm.engines.base import (
     AttachedLayer,
@@ -105,7 +103,7 @@ class QemuEngine:
                     qmp.ask(places.qmp, ("blockdev-add", node), ("device_add", device))
         except qmp.Unreachable as gone:
             raise DsvmError(f"machine `{machine.name}` does not run", cause=str(gone)) from None
-        except (QMPError, TimeoutError) as refused:
+        except (qmp.Refused, TimeoutError) as refused:
             raise DsvmError(
                 f"machine `{machine.name}` does not take another layer while it runs",
                 cause=str(refused) or "QEMU did not answer",
@@ -246,7 +244,7 @@ def _failure(machine: EngineMachine, places: Places, start: int) -> DsvmError:
 
 def _tell(places: Places, what: str) -> None:
     """A command to a machine that may be about to end."""
-    with suppress(qmp.Unreachable, QMPError, TimeoutError):
+    with suppress(qmp.Unreachable, qmp.Refused, TimeoutError):
         qmp.ask(places.qmp, (what, {}))
 
 

@@ -1,35 +1,29 @@
-"""Speaks with a running QEMU, or storage daemon, over its monitor socket, by QEMU's own library."""
+"""`dsvm.engines.qmp` by QEMU's own library."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from qemu.qmp import ConnectError, ExecInterruptedError, QMPClient, QMPError
 
+from dsvm.engines.qmp import Command, Refused, Unreachable
 from dsvm.engines.sockets import reachable
 
 ANSWER_TIMEOUT_S = 20.0
-Command = tuple[str, Mapping[str, object]]
 
 
-class Unreachable(Exception):
-    """No QEMU answers at that socket: it has ended, or is not up yet."""
-
-
-def ask(place: Path, *commands: Command) -> list[object]:
-    """Run the commands one after the other; return their answers.
-
-    Raises `Unreachable` when there is no QEMU at `place` or it ends meanwhile, `QMPError` when it
-    refuses a command, `TimeoutError` when one is not answered within `ANSWER_TIMEOUT_S` seconds.
-    """
+def answers(place: Path, commands: Sequence[Command]) -> list[object]:
+    """See `dsvm.engines.qmp.ask`."""
     try:
         with reachable(place) as path:
             return asyncio.run(_ask(path, commands))
     except (ConnectError, ExecInterruptedError, FileNotFoundError) as gone:
         raise Unreachable(str(gone)) from None
+    except QMPError as refused:
+        raise Refused(str(refused)) from None
 
 
 async def _ask(path: str, commands: Sequence[Command]) -> list[object]:
