@@ -185,6 +185,7 @@ def _names(found: Draft, tools: Sequence[Tool]) -> None:
     for tool in tools:
         claims = [("app", app.name) for app in tool.apps]
         claims += [("port", str(app.port)) for app in tool.apps]
+        claims += [("port", str(port)) for one in tool.services for port in sorted(one.all_ports)]
         claims += [("kernel", kernel.name) for kernel in tool.kernels]
         claims += [("service", service.name) for service in tool.services]
         claims += [("file", one.path) for one in tool.files]

@@ -12,11 +12,14 @@ A tool folder:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from dsvm.definition.model import Variant
+
+# Where something listens: a port of the loopback, or a socket's path.
+ADDRESS = r"^(127\.0\.0\.1:[0-9]{1,5}|/[A-Za-z0-9_./@-]+)$"
 
 
 class Strict(BaseModel):
@@ -82,10 +85,44 @@ class Service(Strict):
 
     `{token}` and `{port}` of the app of the same name are at hand in the environment file
     `/run/dsvm/apps/<app>.env` as `DSVM_TOKEN` and `DSVM_PORT`.
+
+    One that costs memory starts at its first use (`at_first_use`), in one of two ways. With
+    `socket`, `files/<name>.socket` is a socket that systemd opens and hands to the service. With
+    `backend`, for programs that take no sockets from systemd, a proxy waits on the addresses
+    `listen` (without any: the port of the app of the same name), starts the service, and passes
+    on once `backend` answers, where the service itself listens; a port of it is in the app's
+    environment file as `DSVM_BACKEND_PORT`. `idle_s`: a service behind a proxy to which nobody
+    has been connected for so long is stopped; default: never.
+
+    `of_os`: the unit is one of an OS package of the tool, so there is no text; with `backend` it
+    is kept from starting at boot. `ports`: further ports that it listens on.
     """
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9_.@-]+$")
     enable: bool = True
+    socket: bool = False
+    backend: str | None = Field(default=None, pattern=ADDRESS)
+    listen: list[Annotated[str, Field(pattern=ADDRESS)]] = Field(default_factory=list)
+    idle_s: int | None = Field(default=None, ge=1)
+    of_os: bool = False
+    ports: list[int] = Field(default_factory=list)
+
+    @property
+    def at_first_use(self) -> bool:
+        """Whether a socket starts it, not the boot."""
+        return self.socket or self.backend is not None
+
+    @property
+    def door(self) -> str:
+        """The unit, without `.socket`, whose socket starts it."""
+        return f"{self.name}-first-use" if self.backend else self.name
+
+    @property
+    def all_ports(self) -> set[int]:
+        """Every port of the machine's loopback that is the service's or its proxy's."""
+        places = [*self.listen, *([self.backend] if self.backend else [])]
+        found = {int(place.rpartition(":")[2]) for place in places if not place.startswith("/")}
+        return found | set(self.ports)
 
 
 class ConfigFile(Strict):
@@ -140,6 +177,15 @@ class Break(Strict):
     expect: str = Field(examples=["git: command not found"])
 
 
+class Example(Strict):
+    """One small thing to try, as a person types it in `dsvm ssh`: a line for `bash`, run in the
+    login's home. A test runs it and finds `prints` in what it says."""
+
+    run: str = Field(examples=["python -c 'print(6 * 7)'"])
+    prints: str = Field(examples=["42"])
+
+
+_EXAMPLE = {"run": "python -c 'print(6 * 7)'", "prints": "42"}
 _BREAK = {
     "name": "missing library",
     "run": "mv ...",
@@ -149,12 +195,17 @@ _BREAK = {
 
 
 class Tool(Strict):
+    """`start`: how a person starts it. `replaces`: what it stands in for; `note` says which of
+    these are dead, and since when, or what else a person should know who comes from there."""
+
     title: str = Field(examples=["XGBoost"])
     summary: str = Field(examples=["Gradient-boosted trees"])
     homepage: str = Field(examples=["https://xgboost.ai"])
     licence: str = Field(examples=["Apache-2.0"])
     group: str = Field(examples=["machine-learning"])
-    example: str | None = None
+    start: str = Field(examples=["dsvm open jupyterlab"])
+    example: Example = Field(examples=[_EXAMPLE])
+    note: str | None = None
     replaces: list[str] = Field(default_factory=list)
     requires: list[str] = Field(default_factory=list)
     apt: list[str] = Field(default_factory=list)

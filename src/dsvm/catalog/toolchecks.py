@@ -28,6 +28,7 @@ class ToolChecker:
         self._checks(tools)
         self._breaks()
         self._services()
+        self._example()
         self._files()
         self._one_app()
         self._requires(tools)
@@ -65,11 +66,43 @@ class ToolChecker:
                     self._bad(("break", number, key), what, "say what breaks, and what is expected")
 
     def _services(self) -> None:
+        apps = {app.name for app in self.tool.apps}
         for number, service in enumerate(self.tool.services):
-            file = self.tool.folder / "files" / f"{service.name}.service"
-            if not file.is_file():
-                what = f"the service `{shown(service.name, 60)}` has no unit"
-                self._bad(("service", number, "name"), what, f"write it: {shown(str(file))}")
+            place: Place = ("service", number, "name")
+            name = shown(service.name, 60)
+            units = [] if service.of_os else [("service", f"{service.name}.service")]
+            units += [("socket of", f"{service.name}.socket")] if service.socket else []
+            for what, unit in units:
+                file = self.tool.folder / "files" / unit
+                if not file.is_file():
+                    remedy = f"write it: {shown(str(file))}"
+                    self._bad(place, f"the {what} `{name}` has no unit", remedy)
+            if service.socket and (service.backend or service.of_os):
+                what = f"the service `{name}` has a `socket` of its own and takes no proxy"
+                remedy = "name `socket`, or `backend`; an OS unit takes `backend`"
+                self._bad(("service", number, "socket"), what, remedy)
+            if service.backend and not service.listen and service.name not in apps:
+                what = f"nothing says where the service `{name}` is reached"
+                self._bad(place, what, 'add `listen = ["127.0.0.1:PORT"]`, or an app of its name')
+            if not service.backend and (service.listen or service.idle_s):
+                what = f"the service `{name}` has no `backend`, where it listens itself"
+                self._bad(place, what, "`listen` and `idle_s` are those of the proxy before it")
+        self._stray_sockets()
+
+    def _stray_sockets(self) -> None:
+        """A socket in the folder that no service names would never be opened."""
+        named = {f"{one.name}.socket" for one in self.tool.services if one.socket}
+        for file in sorted((self.tool.folder / "files").glob("*.socket")):
+            if file.name not in named:
+                what = f"no service has the socket `{shown(file.name, 60)}`"
+                self._bad((), what, f"add `socket = true` to the service `{shown(file.stem, 60)}`")
+
+    def _example(self) -> None:
+        for key in ("run", "prints"):
+            if not getattr(self.tool.example, key).strip():
+                self._bad(
+                    ("example", key), f"`{key}` of the example is empty", "write one that runs"
+                )
 
     def _files(self) -> None:
         for number, one in enumerate(self.tool.files):

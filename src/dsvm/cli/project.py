@@ -212,7 +212,10 @@ def _one_tool(tool: Tool, entry: dict[str, object]) -> dict[str, object]:
         "packages": tool.apt,
         "apps": [app.name for app in tool.apps],
         "checks": [check.name for check in tool.checks],
-        "example": tool.example,
+        "start": tool.start,
+        "example": tool.example.run,
+        "replaces": tool.replaces,
+        "note": tool.note,
     }
 
 

@@ -30,7 +30,10 @@ def _section(tool: Tool, profiles: list[str]) -> str:
         "lives in": f"the environment `{tool.environment.name}`" if tool.environment else "",
         "OS packages": ", ".join(f"`{package}`" for package in tool.apt),
         "web page": ", ".join(f"`dsvm open {app.name}`" for app in tool.apps),
-        "try": f"`{tool.example}`" if tool.example else "",
+        "start": f"`{tool.start}`",
+        "try in the machine": f"`{tool.example.run}`, which says `{tool.example.prints}`",
+        "stands in for": ", ".join(tool.replaces),
+        "note": tool.note or "",
     }
     lines = [f"- {key}: {value}" for key, value in facts.items() if value]
     checks = [f"- check *{check.name}*: {_proves(tool, check)}" for check in tool.checks]

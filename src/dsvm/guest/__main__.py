@@ -1,4 +1,5 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `grow`, `renew`, `view`, `watch`, `work`."""
+"""The command `dsvm-guest`: `apply`, `env ...`, `grow`, `renew`, `view`, `wait-for`, `watch`,
+`work`."""
 
 from __future__ import annotations
 
@@ -34,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     view = commands.add_parser("view", help="prepare the environments as USER sees them")
     view.set_defaults(do=_view)
     view.add_argument("user", metavar="USER")
+    wait = commands.add_parser("wait-for", help="return once ADDRESS takes connections")
+    wait.set_defaults(do=_wait_for)
+    wait.add_argument("address", metavar="ADDRESS")
     commands.add_parser("watch", help="make environments below home kernels").set_defaults(
         do=_watch
     )
@@ -91,6 +95,13 @@ def _view(asked: argparse.Namespace) -> int:
 
     with locked():
         environments.prepare(users.account(asked.user))
+    return 0
+
+
+def _wait_for(asked: argparse.Namespace) -> int:
+    from dsvm.guest.waiting import wait_for
+
+    wait_for(asked.address)
     return 0
 
 

@@ -11,6 +11,7 @@
 /var/lib/dsvm/image.json         what an exported image chose at its first start (root only)
 /var/lib/dsvm/whole/<digest>     a layer of an exported image that was hashed here once
 /var/lib/dsvm/config.json        path -> sha256 of the tools' configuration files as last written
+/var/lib/dsvm/os-units.json      units of OS packages that were kept from starting at boot
 /opt/dsvm/envs/<env>             the environment: layer + overlay
 /usr/lib/dsvm/guest/             this code
 /usr/lib/dsvm/manifest.json      digest and paths of all files that came with it
@@ -40,6 +41,7 @@ OVERLAYS = VAR / "overlays"
 USER_OVERLAYS = VAR / "users"
 TRASH = VAR / "trash"
 CONFIG = VAR / "config.json"
+OS_UNITS = VAR / "os-units.json"
 IMAGE = VAR / "image.json"
 WHOLE = VAR / "whole"
 ENVS = Path("/opt/dsvm/envs")

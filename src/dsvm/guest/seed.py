@@ -46,17 +46,26 @@ class SeedKernel(TypedDict):
 
 
 class SeedApp(TypedDict):
+    """`backend`: the port at which its service listens behind the proxy of its first use."""
+
     name: str
     port: int
     token: str
+    backend: NotRequired[int]
 
 
 class SeedUnit(TypedDict):
-    """A systemd unit: full file name and text."""
+    """A systemd unit: full file name and text.
+
+    `of_os`: an OS package has it, there is no text; without `enable` it is kept from starting at
+    boot. `idle`: it stops when no other unit needs it.
+    """
 
     name: str
     text: str
     enable: bool
+    of_os: NotRequired[bool]
+    idle: NotRequired[bool]
 
 
 class SeedNetwork(TypedDict):

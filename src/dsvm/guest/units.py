@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
 
+from dsvm.guest import os_units
 from dsvm.guest.environments import Account
 from dsvm.guest.outcome import Outcome
 from dsvm.guest.places import APPS, NETWORK_ENV, UNITS
@@ -11,7 +14,9 @@ from dsvm.guest.seed import Seed, SeedUnit
 from dsvm.guest.system import GuestError, folder, run, write
 
 MARK = "# of dsvm's seed\n"
-DROP_IN = f"[Service]\nEnvironmentFile=-{NETWORK_ENV}\n"
+DROP_IN = "dsvm.conf"
+NETWORK = f"[Service]\nEnvironmentFile=-{NETWORK_ENV}\n"
+IDLE = "[Unit]\nStopWhenUnneeded=yes\n"
 
 
 def apply(seed: Seed, login: Account, moved: set[str], network: bool, out: Outcome) -> None:
@@ -22,7 +27,8 @@ def apply(seed: Seed, login: Account, moved: set[str], network: bool, out: Outco
     secrets = _secrets(seed, login)
     stale = _remove_stale({unit["name"] for unit in seed["units"]})
     changed = {unit["name"] for unit in seed["units"] if _write(unit)}
-    if stale or changed:
+    of_os = [unit["name"] for unit in seed["units"] if unit.get("of_os") and not unit["enable"]]
+    if os_units.keep_from_boot(of_os) or stale or changed:
         run("systemctl", "daemon-reload")
     for unit in seed["units"]:
         again = unit["name"] in changed | secrets or network or _stands_on(unit, moved)
@@ -37,6 +43,8 @@ def _secrets(seed: Seed, login: Account) -> set[str]:
     changed = set()
     for app in seed["apps"]:
         text = f"DSVM_TOKEN={app['token']}\nDSVM_PORT={app['port']}\n"
+        if "backend" in app:
+            text += f"DSVM_BACKEND_PORT={app['backend']}\n"
         file = APPS / f"{app['name']}.env"
         if write(file, text, mode=0o600, uid=login.uid, gid=login.gid):
             changed.add(f"{app['name']}.service")
@@ -47,13 +55,29 @@ def _secrets(seed: Seed, login: Account) -> set[str]:
 
 
 def _write(unit: SeedUnit) -> bool:
-    text = write(UNITS / unit["name"], MARK + unit["text"])
-    if not unit["name"].endswith(".service"):
-        return text
-    return write(UNITS / f"{unit['name']}.d" / "dsvm.conf", DROP_IN) or text
+    of_os = unit.get("of_os", False)
+    text = not of_os and write(UNITS / unit["name"], MARK + unit["text"])
+    parts = [] if of_os or not unit["name"].endswith(".service") else [NETWORK]
+    parts += [IDLE] if unit.get("idle") else []
+    return _write_drop_in(UNITS / f"{unit['name']}.d" / DROP_IN, "".join(parts)) or text
 
 
-def _remove_stale(wanted: Iterable[str]) -> list[str]:
+def _write_drop_in(file: Path, text: str) -> bool:
+    if text:
+        return write(file, text)
+    if not file.exists():
+        return False
+    _remove_drop_in(file)
+    return True
+
+
+def _remove_drop_in(file: Path) -> None:
+    file.unlink()
+    with suppress(OSError):  # a person may have put something beside it
+        file.parent.rmdir()
+
+
+def _remove_stale(wanted: Collection[str]) -> list[str]:
     stale = [
         file.name
         for file in UNITS.glob("*.*")
@@ -64,24 +88,30 @@ def _remove_stale(wanted: Iterable[str]) -> list[str]:
         # One that had failed would stay known as failed for as long as the machine runs.
         run("systemctl", "reset-failed", name, check=False)
         (UNITS / name).unlink()
-        drop_in = UNITS / f"{name}.d" / "dsvm.conf"
-        if drop_in.exists():
-            drop_in.unlink()
-            drop_in.parent.rmdir()
+    for file in UNITS.glob(f"*.d/{DROP_IN}"):
+        name = file.parent.name.removesuffix(".d")
+        if name not in wanted:
+            _remove_drop_in(file)
+            stale.append(name)
     return stale
 
 
 def _start(unit: SeedUnit, again: bool, out: Outcome) -> None:
     """Queue the start; nobody waits for it, a boot least of all."""
+    name = unit["name"]
     try:
         # One that failed too often while its packages came would not be started again.
-        run("systemctl", "reset-failed", unit["name"], check=False)
+        run("systemctl", "reset-failed", name, check=False)
+        if again and name.endswith(".socket"):
+            # It is not opened again while what it started runs.
+            run("systemctl", "stop", name, f"{name.removesuffix('.socket')}.service")
+            again = False
         if unit["enable"]:
-            run("systemctl", "--no-block", "restart" if again else "start", unit["name"])
+            run("systemctl", "--no-block", "restart" if again else "start", name)
         elif again:
-            run("systemctl", "--no-block", "try-restart", unit["name"])
+            run("systemctl", "--no-block", "try-restart", name)
     except GuestError as failed:
-        out.errors.append(f"service {unit['name']}: {failed}")
+        out.errors.append(f"service {name}: {failed}")
 
 
 def _stands_on(unit: SeedUnit, moved: set[str]) -> bool:

@@ -26,13 +26,13 @@ from dsvm.guest.seed import (
     SeedLayer,
     SeedNetwork,
     SeedTree,
-    SeedUnit,
     SeedUser,
 )
 from dsvm.lock.model import Lock, LockedEnvironment
 from dsvm.machines.inherit import network
 from dsvm.machines.keys import HOST, OWNER, public
 from dsvm.machines.machine import LOGIN, Machine
+from dsvm.machines.seed_units import backend_port, units_of
 from dsvm.whole import write_whole
 
 SEED = "seed/seed.json"
@@ -118,11 +118,8 @@ def _seed(
             )
             for kernel in composition.kernels
         ],
-        apps=[
-            SeedApp(name=app.name, port=app.port, token=tokens.get(app.name, ""))
-            for app in composition.apps
-        ],
-        units=[unit for tool in composition.tools for unit in _units(tool)],
+        apps=_apps(composition, tokens),
+        units=[unit for tool in composition.tools for unit in units_of(tool)],
         files=[file for tool in composition.tools for file in _files(tool)],
         users=[
             SeedUser(name=name, keys=list(user.keys)) for name, user in definition.users.items()
@@ -181,13 +178,16 @@ def _trees(layers: tuple[Layer, ...]) -> list[SeedTree]:
     ]
 
 
-def _units(tool: Tool) -> list[SeedUnit]:
-    units = []
-    for service in tool.services:
-        name = f"{service.name}.service"
-        text = (tool.folder / "files" / name).read_text(encoding="utf-8")
-        units.append(SeedUnit(name=name, text=text, enable=service.enable))
-    return units
+def _apps(composition: Composition, tokens: Mapping[str, str]) -> list[SeedApp]:
+    services = [service for tool in composition.tools for service in tool.services]
+    behind = {service.name: port for service in services if (port := backend_port(service))}
+    found = []
+    for app in composition.apps:
+        seed = SeedApp(name=app.name, port=app.port, token=tokens.get(app.name, ""))
+        if app.name in behind:
+            seed["backend"] = behind[app.name]
+        found.append(seed)
+    return found
 
 
 def _files(tool: Tool) -> list[SeedFile]:

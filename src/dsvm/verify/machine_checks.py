@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -225,22 +225,32 @@ def _services(setting: Setting) -> Found:
 
 def _ports(setting: Setting) -> Found:
     pages = setting.machine.record.pages.values()
+    services = [service for tool in setting.tools for service in tool.services]
     return judge_ports(
-        setting.scratch.ask("ports", root=True), {SSH_PORT, *(page.inside for page in pages)}
+        setting.scratch.ask("ports", root=True),
+        {SSH_PORT, *(page.inside for page in pages)},
+        {port for service in services for port in service.all_ports},
     )
 
 
-def judge_ports(sockets: Iterable[Mapping[str, object]], declared: set[int]) -> Found:
+def judge_ports(
+    sockets: Iterable[Mapping[str, object]],
+    declared: set[int],
+    loopback: Collection[int] = frozenset(),
+) -> Found:
     """Nothing of the system listens but what is declared; what a person runs is told.
 
-    On the loopback people (and their kernels) may listen as they like.
+    On the loopback people (and their kernels) may listen as they like, and the services of the
+    tools at their ports `loopback`.
     """
     found = Found(measured={"declared": sorted(declared)})
     for one in sockets:
         address, port = str(one["address"]), int(str(one["port"]))
         inner = address.startswith(LOOPBACK)
         person = int(str(one["uid"])) >= FIRST_USER
-        if (port in declared and one["protocol"] == "tcp") or (inner and person):
+        if one["protocol"] == "tcp" and (port in declared or (inner and port in loopback)):
+            continue
+        if inner and person:
             continue
         line = f"{one['program']} listens on {one['protocol']} {address}:{port}"
         (found.changes if person else found.faults).append(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dsvm.catalog.model import Tool
@@ -21,29 +22,41 @@ from dsvm.verify.setting import Setting
 from dsvm.verify.tool_checks import jobs_of
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What of the machine is to be proven, and how thoroughly: see `verify`."""
+
+    only: Sequence[str]
+    full: bool
+    examples: bool
+
+
 def verify(
     machine: Machine,
     tools: Sequence[Tool],
     *,
     only: Sequence[str] = (),
     full: bool = False,
+    examples: bool = False,
     progress: Progress,
 ) -> Report:
     """Run the checks of `tools` (all of the machine's) inside the machine; write the report.
 
     `only` names the tools to prove; `machine` stands for the checks of the machine as a whole;
     empty means all. `full` reads every file of the OS packages and the image disk again, not only
-    what shows a sign of change; it is a check of the machine.
+    what shows a sign of change; it is a check of the machine. `examples` also runs the example of
+    each tool's page.
     The report is left below `machine.reports`. A machine that is not reached gives a report too,
     in which that is what failed. Raises `UsageError` for an unknown name.
     """
     _known(only, tools)
+    asked = _Asked(only, full, examples)
     begin, at = time.monotonic(), datetime.now(UTC)
     changes: list[str] = []
     about = _about(machine)
     try:
         reached = True
-        checks = _proven(machine, tools, only, full, progress, changes, about)
+        checks = _proven(machine, tools, asked, progress, changes, about)
     except DsvmError as lost:
         checks, reached = [_unreached(lost, time.monotonic() - begin)], False
     report = Report(
@@ -67,27 +80,31 @@ def verify(
 def _proven(
     machine: Machine,
     tools: Sequence[Tool],
-    only: Sequence[str],
-    full: bool,
+    asked: _Asked,
     progress: Progress,
     changes: list[str],
     about: dict[str, str],
 ) -> list[CheckResult]:
-    wanted = [tool for tool in tools if not only or tool.name in only]
+    wanted = [tool for tool in tools if not asked.only or tool.name in asked.only]
     with scratch(machine.ssh, wanted) as place:
-        setting = Setting(machine, tools, place, place.ask("start"))
+        sleepers = [s.name for tool in wanted for s in tool.services if s.at_first_use]
+        start = place.ask("start", *(f"{name}.service" for name in sleepers))
+        setting = Setting(machine, tools, place, start)
         about.update(system=setting.start["os"], kernel=setting.start["kernel"])
-        jobs = list(_jobs(setting, wanted, only, full, changes))
+        jobs = list(_jobs(setting, wanted, asked, changes))
         return run_jobs(jobs, cpus=setting.cpus, memory=setting.memory, progress=progress)
 
 
 def _jobs(
-    setting: Setting, wanted: Sequence[Tool], only: Sequence[str], full: bool, changes: list[str]
+    setting: Setting,
+    wanted: Sequence[Tool],
+    asked: _Asked,
+    changes: list[str],
 ) -> Iterator[Job]:
     for tool in wanted:
-        yield from jobs_of(tool, setting)
-    if not only or MACHINE in only:
-        yield from machine_jobs(setting, full, changes)
+        yield from jobs_of(tool, setting, example=asked.examples)
+    if not asked.only or MACHINE in asked.only:
+        yield from machine_jobs(setting, asked.full, changes)
 
 
 def _known(only: Sequence[str], tools: Sequence[Tool]) -> None:

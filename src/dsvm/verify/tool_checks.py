@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath
+from typing import Any
 
-from dsvm.catalog.model import Check, Tool
+from dsvm.catalog.model import Check, Service, Tool
 from dsvm.definition.sizes import parse_bytes
 from dsvm.errors import DsvmError
 from dsvm.machines.machine import LOGIN
@@ -21,13 +22,18 @@ from dsvm.verify.setting import Setting
 RUNNERS = {".R": ("/usr/bin/Rscript", "--vanilla"), ".sh": ("/bin/bash",)}
 UNIT_START_S = 30
 CONNECTION_S = 30
+EXAMPLE_S = 60
+SAID = 600
 FIGURE_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
-def jobs_of(tool: Tool, setting: Setting) -> Iterator[Job]:
-    """All jobs of a tool, those that tell a cause most plainly first."""
+def jobs_of(tool: Tool, setting: Setting, *, example: bool = False) -> Iterator[Job]:
+    """All jobs of a tool, those that tell a cause most plainly first; also its `example`?"""
     for service in tool.services:
-        if service.enable:
+        if service.at_first_use:
+            work = partial(_first_use, tool, service, setting)
+            yield Job(f"{tool.name}: {service.name}.service", work, expect_s=UNIT_START_S)
+        elif service.enable:
             unit = f"{service.name}.service"
             yield Job(f"{tool.name}: {unit}", partial(_unit, tool, unit, setting))
     if _kernels(tool):
@@ -41,6 +47,9 @@ def jobs_of(tool: Tool, setting: Setting) -> Iterator[Job]:
             memory=parse_bytes(check.memory),
             expect_s=check.timeout_s,
         )
+    if example:
+        memory = max(parse_bytes(check.memory) for check in tool.checks)
+        yield Job(f"{tool.name}: example", partial(_example, tool, setting), memory=memory)
 
 
 def _check(tool: Tool, check: Check, name: str, setting: Setting) -> CheckResult:
@@ -78,37 +87,68 @@ def _run(
     setting: Setting,
 ) -> tuple[Ended, tuple[str, ...]]:
     place = setting.scratch
-    timeout_s = check.timeout_s * setting.patience
-    asked = {
-        "command": [*_runner(check.run, environment), f"{place.tool(tool.name)}/{check.run}"],
-        "folder": place.work(name),
-        "timeout_s": timeout_s,
-        "env": {
+    told = _told(
+        [*_runner(check.run, environment), f"{place.tool(tool.name)}/{check.run}"],
+        name,
+        check.timeout_s * setting.patience,
+        setting,
+        {
             "DSVM_SAMPLES": f"{place.tool(tool.name)}/samples",
             "DSVM_ENVIRONMENT": environment or "",
             "DSVM_VARIANT": variant or "cpu",
             "MPLCONFIGDIR": f"{place.work(name)}/.matplotlib",
-            # A check must not leave byte code in the overlay it looks at.
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1",
         },
-    }
-    try:
-        told = place.program(
-            "run_check.py", json.dumps(asked), timeout_s=timeout_s + CONNECTION_S * setting.patience
-        )
-    except SshFailed as lost:
-        return Ended("failed", f"SSH to the machine broke off: {lost.cause or lost.what}"), ()
-    except (RemoteFailed, ValueError) as broken:
-        reason = getattr(broken, "cause", None) or str(broken)
-        return Ended("failed", f"the check could not be run: {reason}"), ()
+    )
+    if isinstance(told, Ended):
+        return told, ()
     # The scratch folder has another name each time: it tells nobody anything.
     told["stderr"] = told["stderr"].replace(f"{place.folder}/tools/", "")
     figures = tuple(
         f"data:{FIGURE_TYPES[PurePosixPath(file).suffix]};base64,{data}"
         for file, data in told["figures"].items()
     )
-    return judge(told, timeout_s=timeout_s, variant=variant), figures
+    return judge(told, timeout_s=check.timeout_s * setting.patience, variant=variant), figures
+
+
+def _told(
+    command: list[str], name: str, timeout_s: float, setting: Setting, env: Mapping[str, str]
+) -> dict[str, Any] | Ended:
+    """What `run_check.py` tells of a program, or why it could not be run."""
+    place = setting.scratch
+    asked = {
+        "command": command,
+        "folder": place.work(name),
+        "timeout_s": timeout_s,
+        # Nothing that is proven must leave byte code in the overlay that is looked at.
+        "env": {"PYTHONDONTWRITEBYTECODE": "1", **env},
+    }
+    limit = timeout_s + CONNECTION_S * setting.patience
+    try:
+        told: dict[str, Any] = place.program("run_check.py", json.dumps(asked), timeout_s=limit)
+    except SshFailed as lost:
+        return Ended("failed", f"SSH to the machine broke off: {lost.cause or lost.what}")
+    except (RemoteFailed, ValueError) as broken:
+        reason = getattr(broken, "cause", None) or str(broken)
+        return Ended("failed", f"the check could not be run: {reason}")
+    return told
+
+
+def _example(tool: Tool, setting: Setting) -> CheckResult:
+    """The example of the tool's page, typed as a person does in `dsvm ssh`."""
+    begin = time.monotonic()
+    limit = EXAMPLE_S * setting.patience
+    typed = ["/bin/bash", "-lc", f"cd && {{ {tool.example.run}\n}} 2>&1"]
+    told = _told(typed, f"{tool.name}-example", limit, setting, {})
+    if isinstance(told, Ended):
+        reason = told.reason
+    elif tool.example.prints in told["stdout"]:
+        reason = None
+    else:
+        ended = f"did not end within {limit:.0f} s" if told["timed_out"] else "ended"
+        said = told["stdout"].strip()[-SAID:] or "nothing"
+        reason = f"`{tool.example.run}` {ended}, and does not say `{tool.example.prints}`: {said}"
+    return _result(tool, "example", reason, begin)
 
 
 def _runner(program: str, environment: str | None) -> tuple[str, ...]:
@@ -130,6 +170,34 @@ def _unit(tool: Tool, unit: str, setting: Setting) -> CheckResult:
     except DsvmError as failed:
         reason = failed.cause or failed.what
     return _result(tool, f"service {unit}", reason, begin)
+
+
+def _first_use(tool: Tool, service: Service, setting: Setting) -> CheckResult:
+    """Nothing runs before somebody connects; then it starts and answers."""
+    begin = time.monotonic()
+    unit = f"{service.name}.service"
+    asleep = unit in setting.start["asleep"]
+    patience = str(UNIT_START_S * setting.patience)
+    words = (service.name, service.door, patience)
+    try:
+        told = setting.scratch.ask("first_use", *words, timeout_s=float(patience) + 60)
+        reason = "; ".join(first_use_faults(unit, service.door, asleep, told)) or None
+    except DsvmError as failed:
+        reason = failed.cause or failed.what
+    before = {"before its first use": "inactive" if asleep else "in use"}
+    result = _result(tool, f"service {unit} starts at its first use", reason, begin)
+    return result.model_copy(update={"measurements": before})
+
+
+def first_use_faults(unit: str, door: str, asleep: bool, told: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a service that shall start at its first use; `told` by `look.py`."""
+    socket = told["socket"]
+    if socket.get("ActiveState") != "active":
+        log = f": {socket['log']}" if socket.get("log") else ""
+        return [f"{door}.socket is {socket.get('ActiveState')} ({socket.get('Result')}){log}"]
+    # It may be in use by now, but not by the boot.
+    booted = [f"{unit} ran before its first use"] if told["booted"] and not asleep else []
+    return [*booted, *told["faults"]]
 
 
 def _kernels(tool: Tool) -> dict[str, list[str]]:

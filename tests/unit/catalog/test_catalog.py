@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dsvm.catalog import load as load_module
 from dsvm.catalog import load_catalog
 from dsvm.errors import DsvmError, ErrorGroup
 
@@ -16,6 +18,10 @@ summary = "Data frames"
 homepage = "https://pola.rs"
 licence = "MIT"
 group = "data"
+start = "python"
+[example]
+run = "python -c 'import polars'"
+prints = "ok"
 [environment]
 name = "frames"
 variants.cpu = ["polars"]
@@ -113,22 +119,22 @@ def test_a_check_must_exist_and_a_break_must_say_what_is_expected(
         screen(tool(text + '[[check]]\nname = "b"\nrun = "b.txt"\n', files=("b.txt",)))
         == """\
 error: `break[0].expect` is missing
-  polars/tool.toml:11   [[break]]
+  polars/tool.toml:15   [[break]]
 hint: write it like `expect = "git: command not found"`"""
     )
     text = TOOL.replace('run = "rm x"', 'run = " "') + '[[check]]\nname = "b"\nrun = "b.txt"\n'
     root = tool(text, "other", files=("b.txt",))
     assert """\
 error: the check `check.py` does not exist
-  other/tool.toml:10   run = "check.py"
+  other/tool.toml:14   run = "check.py"
 hint: write it: /TMP/ours/other/check.py
 
 error: `run` of the break `library gone` is empty
-  other/tool.toml:13   run = " "
+  other/tool.toml:17   run = " "
 hint: say what breaks, and what is expected
 
 error: nothing runs the check `b.txt`
-  other/tool.toml:18   run = "b.txt"
+  other/tool.toml:22   run = "b.txt"
 hint: it must end in one of .py, .R, .sh""" in screen(root)
 
 
@@ -150,12 +156,12 @@ error: the service `x` has no unit
 hint: write it: /TMP/ours/polars/files/x.service
 
 error: `po lars` is no requirement
-  polars/tool.toml:10   variants.cpu = ["po lars"]
+  polars/tool.toml:14   variants.cpu = ["po lars"]
   cause: Expected semicolon (after name with no version specifier) or end
 hint: write it as pip does: `polars`, `lightgbm>=4`, `dask[array]==2025.1.0`
 
 error: unknown environment `frame`
-  polars/tool.toml:13   environment = "frame"
+  polars/tool.toml:17   environment = "frame"
 hint: did you mean `frames`?"""
     )
 
@@ -167,7 +173,7 @@ def test_an_app_has_one_origin(tool: Callable[..., Path]) -> None:
         screen(tool(both))
         == """\
 error: it has both `[npm]` and `[artifact]`, and one folder for its files
-  polars/tool.toml:18   [artifact]
+  polars/tool.toml:22   [artifact]
 hint: make two tools of it; one may `requires` the other"""
     )
 
@@ -214,3 +220,60 @@ def test_another_base_runs_its_python_where_the_libc_is_newer() -> None:
     catalog = load_catalog()
     assert catalog.pythons(catalog.bases["debian-13"]) == ["3.13", "3.11"]
     assert catalog.pythons(catalog.bases["debian-12"]) == ["3.11"]
+
+
+SERVICE = """\
+[[service]]
+name = "lake"
+"""
+
+
+def test_a_service_of_the_first_use_says_where_it_is_reached(tool: Callable[..., Path]) -> None:
+    text = TOOL + SERVICE + 'backend = "127.0.0.1:15000"\n'
+
+    shown = screen(tool(text, files=("check.py", "files/lake.service", "files/pond.socket")))
+
+    assert (
+        shown
+        == """\
+error: no service has the socket `pond.socket`
+  polars/tool.toml:1   title = "Polars"
+hint: add `socket = true` to the service `pond`
+
+error: nothing says where the service `lake` is reached
+  polars/tool.toml:21   name = "lake"
+hint: add `listen = ["127.0.0.1:PORT"]`, or an app of its name"""
+    )
+
+
+def test_a_service_has_its_own_socket_or_a_proxy_not_both(tool: Callable[..., Path]) -> None:
+    text = TOOL + SERVICE + 'socket = true\nbackend = "/run/lake"\nlisten = ["127.0.0.1:1"]\n'
+
+    shown = screen(tool(text, files=("check.py", "files/lake.service")))
+
+    assert "error: the socket of `lake` has no unit" in shown
+    assert "error: the service `lake` has a `socket` of its own and takes no proxy" in shown
+
+
+def test_what_a_proxy_is_told_needs_one(tool: Callable[..., Path]) -> None:
+    text = TOOL + SERVICE + 'listen = ["127.0.0.1:1"]\n'
+
+    shown = screen(tool(text, files=("check.py", "files/lake.service")))
+
+    assert "error: the service `lake` has no `backend`, where it listens itself" in shown
+
+
+def test_a_unit_of_an_os_package_needs_no_text(tool: Callable[..., Path]) -> None:
+    text = TOOL + SERVICE + 'of_os = true\nbackend = "/run/lake"\nlisten = ["127.0.0.1:77"]\n'
+
+    (service,) = load_catalog([tool(text)]).tool("polars").services
+
+    assert (service.door, service.all_ports) == ("lake-first-use", {77})
+
+
+def test_every_profile_begins_with_the_starter_and_full_has_every_tool() -> None:
+    path = Path(load_module.__file__).with_name("profiles.toml")
+    said = {name: set(one["tools"]) for name, one in tomllib.loads(path.read_text()).items()}
+
+    assert all(said["starter"] <= tools <= said["full"] for tools in said.values())
+    assert load_catalog().tools.keys() <= said["full"]

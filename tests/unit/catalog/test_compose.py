@@ -16,6 +16,8 @@ summary = "S"
 homepage = "H"
 licence = "L"
 group = "G"
+start = "t"
+example = {{ run = "t", prints = "t" }}
 {more}
 [environment]
 name = "{environment}"
@@ -224,7 +226,7 @@ def test_mistakes_in_ones_own_tools_are_told_with_those_of_the_definition(tmp_pa
     add(tmp_path, "one", "po lars")
     shown = screen(tmp_path, f'tools = ["gti"]\n{OURS}')
     assert "hint: did you mean `git`?" in shown
-    assert "  one/tool.toml:9   variants.cpu = [" in shown
+    assert "  one/tool.toml:11   variants.cpu = [" in shown
 
 
 def test_a_folder_of_wheels_is_found_from_the_definition(tmp_path: Path) -> None:

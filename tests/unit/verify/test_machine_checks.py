@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsvm.lock.model import OsPackage
 from dsvm.verify.machine_checks import compare_os, judge_files, judge_ports
-from dsvm.verify.tool_checks import kernel_fault
+from dsvm.verify.tool_checks import first_use_faults, kernel_fault
 
 PYTHON = "/opt/dsvm/envs/base/bin/python"
 
@@ -94,3 +94,33 @@ def test_a_kernel_that_is_missing_broken_or_without_program_is_named() -> None:
     assert "cannot be started" in str(
         kernel_fault("base", [PYTHON], {"argv": [PYTHON], "starts": False})
     )
+
+
+def test_a_service_may_listen_at_its_ports_on_the_loopback_only() -> None:
+    def socket(address: str) -> dict[str, object]:
+        return {"protocol": "tcp", "address": address, "port": 5432, "program": "pg", "uid": 101}
+
+    assert judge_ports([socket("127.0.0.1")], {22}, {5432}).faults == []
+    assert judge_ports([socket("0.0.0.0")], {22}, {5432}).faults == [
+        "pg listens on tcp 0.0.0.0:5432"
+    ]
+    assert judge_ports([socket("127.0.0.1")], {22}).faults != []
+
+
+ASLEEP = {"socket": {"ActiveState": "active"}, "booted": False, "faults": []}
+
+
+def test_a_service_that_the_boot_started_did_not_wait_for_its_first_use() -> None:
+    ran = {**ASLEEP, "booted": True}
+
+    assert first_use_faults("a.service", "a", True, ASLEEP) == []
+    assert first_use_faults("a.service", "a", False, ASLEEP) == []  # somebody uses it
+    assert first_use_faults("a.service", "a", False, ran) == ["a.service ran before its first use"]
+
+
+def test_a_socket_that_is_not_open_is_the_first_thing_told() -> None:
+    shut = {"socket": {"ActiveState": "failed", "Result": "trigger-limit-hit", "log": "too often"}}
+
+    assert first_use_faults("a.service", "a-first-use", True, shut) == [
+        "a-first-use.socket is failed (trigger-limit-hit): too often"
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -27,9 +28,9 @@ KERNELS = Path("/usr/local/share/jupyter/kernels")
 ROUNDS = 3
 
 
-def start() -> dict[str, Any]:
+def start(*services: str) -> dict[str, Any]:
     """What has to be known before any check runs. `loop_s`: how long a fixed loop of Python takes,
-    the best of three."""
+    the best of three; `asleep`: those of the services that do not run, for nobody has used them."""
     memory = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
     return {
         "state": json.loads(STATE.read_text()) if STATE.exists() else None,
@@ -38,6 +39,7 @@ def start() -> dict[str, Any]:
         "loop_s": min(_loop() for _ in range(ROUNDS)),
         "kernel": os.uname().release,
         "os": _os_name(),
+        "asleep": [name for name in services if _property(name, "ActiveState") == "inactive"],
     }
 
 
@@ -169,6 +171,68 @@ def unit(name: str, patience_s: str) -> dict[str, Any]:
         time.sleep(0.2)
 
 
+def first_use(service: str, door: str, patience_s: str) -> dict[str, Any]:
+    """Use a service for the first time: connect to where its socket waits, and see it start.
+
+    `door` is the unit of the socket, without `.socket`: where it is not the service's own, a proxy
+    of that name comes up once the service answers. `booted`: it ran before the boot was over.
+    """
+    socket_unit = unit(f"{door}.socket", "0")
+    faults: list[str] = []
+    told = {"socket": socket_unit, "booted": _ran_at_boot(service), "faults": faults}
+    if socket_unit.get("ActiveState") != "active":
+        return told
+    late = time.monotonic() + float(patience_s)
+    for place in _listens(f"{door}.socket"):
+        with socket.socket(
+            socket.AF_UNIX if isinstance(place, str) else socket.AF_INET, socket.SOCK_STREAM
+        ) as using:
+            using.settimeout(float(patience_s))
+            try:
+                using.connect(place)
+            except OSError as failed:
+                faults.append(f"{place}: {failed}")
+                continue
+            for name in dict.fromkeys([f"{service}.service", f"{door}.service"]):
+                state = _once_active(name, late)
+                if state.get("ActiveState") != "active":
+                    said = f"{name} is {state.get('ActiveState')} ({state.get('Result')})"
+                    faults.append(f"{said} after its first use: {state['log']}")
+    return told
+
+
+def _once_active(name: str, late: float) -> dict[str, Any]:
+    """A unit that was asked for a moment ago may not have begun to start yet."""
+    while True:
+        state = unit(name, str(late - time.monotonic()))
+        if state.get("ActiveState") != "inactive" or time.monotonic() > late:
+            return state
+        time.sleep(0.1)
+
+
+def _listens(name: str) -> list[str | tuple[str, int]]:
+    """The addresses at which a socket unit waits for streams."""
+    found: list[str | tuple[str, int]] = []
+    for line in _property(name, "Listen").splitlines():
+        place, _, kind = line.rpartition(" ")
+        if kind == "(Stream)":
+            host, _, port = place.rpartition(":")
+            found.append(place if place.startswith("/") else (host, int(port)))
+    return found
+
+
+def _ran_at_boot(service: str) -> bool:
+    """Whether a service that runs was started while the machine booted."""
+    began = int(_property(f"{service}.service", "InactiveExitTimestampMonotonic") or 0)
+    finished = int(_said("systemctl", "show", "-P", "FinishTimestampMonotonic").strip() or 0)
+    active = _property(f"{service}.service", "ActiveState") == "active"
+    return active and 0 < began < finished
+
+
+def _property(name: str, what: str) -> str:
+    return _said("systemctl", "show", "-P", what, name).strip()
+
+
 def _log(name: str) -> str:
     return _said("journalctl", "-u", name, "-n", "5", "-o", "cat", "--no-pager").strip()
 
@@ -200,7 +264,9 @@ def _said(*argv: str) -> str:
 
 QUESTIONS: dict[str, Callable[..., object]] = {
     question.__name__: question
-    for question in (start, packages, files, environments, closed, kernels, units, unit, ports)
+    for question in (
+        *(start, packages, files, environments, closed, kernels, units, unit, first_use, ports),
+    )
 }
 
 if __name__ == "__main__":
