@@ -149,11 +149,14 @@ def _model(model: type[M], path: Path, name: str, faults: Faults) -> tuple[M, So
 
 def _profiles(tools: dict[str, Tool], faults: Faults) -> dict[str, Profile]:
     """Profiles all of whose tools exist; the others come with later tools."""
+    ours = sorted(name for name, tool in tools.items() if tool.folder.parent == PACKAGE / "tools")
     path = Path(__file__).with_name("profiles.toml")
     source, data = parse_toml(path.read_text("utf-8"), path.name)
     found = {}
     for name, said in data.items():
         profile = checked(Profile, said, source, faults)
+        if profile and profile.every:
+            profile = profile.model_copy(update={"tools": ours})
         if profile and all(tool in tools for tool in profile.tools):
             found[name] = profile
     return found

@@ -235,10 +235,11 @@ class Tool(Strict):
 
 
 class Profile(Strict):
-    """A named set of tools: a table of `profiles.toml`."""
+    """A named set of tools: a table of `profiles.toml`. With `every` it is all that dsvm has."""
 
     title: str
-    tools: list[str]
+    tools: list[str] = Field(default_factory=list)
+    every: bool = False
 
 
 class Archive(Strict):

@@ -71,8 +71,8 @@ def test_every_tool_of_dsvm_loads() -> None:
         "vim",
     ]
     assert list(catalog.bases) == ["debian-13", "debian-12"]
-    assert catalog.profiles_of("r") == ["starter"]
-    assert catalog.profiles_of("pytorch") == []
+    assert catalog.profiles_of("r") == ["starter", "full"]
+    assert catalog.profiles_of("pytorch") == ["full"]
 
 
 def test_every_tool_has_a_check_that_exists_and_a_way_to_break_it() -> None:
@@ -271,9 +271,15 @@ def test_a_unit_of_an_os_package_needs_no_text(tool: Callable[..., Path]) -> Non
     assert (service.door, service.all_ports) == ("lake-first-use", {77})
 
 
-def test_every_profile_begins_with_the_starter_and_full_has_every_tool() -> None:
+def test_every_profile_begins_with_the_starter() -> None:
     path = Path(load_module.__file__).with_name("profiles.toml")
-    said = {name: set(one["tools"]) for name, one in tomllib.loads(path.read_text()).items()}
+    said = tomllib.loads(path.read_text())
 
-    assert all(said["starter"] <= tools <= said["full"] for tools in said.values())
-    assert load_catalog().tools.keys() <= said["full"]
+    larger = [set(one["tools"]) for one in said.values() if not one.get("every")]
+    assert all(set(said["starter"]["tools"]) <= tools for tools in larger)
+
+
+def test_full_is_every_tool_of_dsvm_and_none_of_ones_own(tool: Callable[..., Path]) -> None:
+    ours = load_catalog()
+
+    assert load_catalog([tool()]).profiles["full"].tools == sorted(ours.tools)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import Composition, compose
 from dsvm.catalog.environments import EnvironmentPlan
 from dsvm.errors import ErrorGroup
@@ -119,14 +120,15 @@ pipy = "https://mirror.lab/simple"
 npm = "mirror"
 """
     shown = screen(tmp_path, text)
-    assert shown.startswith("""\
+    profiles = ", ".join(f"`{name}`" for name in load_catalog().profiles)
+    assert shown.startswith(f"""\
 error: unknown base `debian-14`
   dsvm.toml:2   base = "debian-14"
 hint: did you mean `debian-13`? there are `debian-13`, `debian-12`
 
 error: unknown profile `startr`
   dsvm.toml:3   profile = "startr"
-hint: did you mean `starter`? there are `starter`
+hint: did you mean `starter`? there are {profiles}
 
 error: unknown tool `pytorh`
   dsvm.toml:4   tools = ["r", "pytorh"]
