@@ -30,6 +30,10 @@ def keep_from_boot(names: Collection[str]) -> bool:
     return bool(new or gone)
 
 
+def installed(name: str) -> bool:
+    return run("systemctl", "show", "-P", "LoadState", name).strip() != "not-found"
+
+
 def _enabled(name: str) -> bool:
     """Also false when its package is still to come."""
     return run("systemctl", "is-enabled", name, check=False).strip() == "enabled"

@@ -99,6 +99,8 @@ def _remove_stale(wanted: Collection[str]) -> list[str]:
 def _start(unit: SeedUnit, again: bool, out: Outcome) -> None:
     """Queue the start; nobody waits for it, a boot least of all."""
     name = unit["name"]
+    if unit.get("of_os") and not os_units.installed(name):
+        return  # its package is still to come, and then all of this is done again
     try:
         # One that failed too often while its packages came would not be started again.
         run("systemctl", "reset-failed", name, check=False)
