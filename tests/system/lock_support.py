@@ -20,7 +20,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from dsvm.catalog import load_catalog
-from dsvm.catalog.model import ArtifactNeed, NpmNeed, Tool
+from dsvm.catalog.model import Base, NpmNeed, Tool
+from dsvm.catalog.origins import ArtifactNeed, DebsNeed
+from dsvm.home import Home
+from dsvm.lock.model import OsTree
+from dsvm.lock.origins import Origins, Taken
 from dsvm.programs import run
 
 
@@ -214,6 +218,15 @@ def npm_package(
 def artifact_tool(url: str) -> Tool:
     known = load_catalog().tools["git"]
     return known.model_copy(update={"name": "editor", "artifact": ArtifactNeed(url=url)})
+
+
+def lock_origin(tool: Tool, home: Home) -> Taken:
+    """The origin of a tool that has only artifacts."""
+
+    def no_tree(base: Base, need: DebsNeed) -> OsTree:
+        raise NotImplementedError
+
+    return Origins(home, load_catalog().bases, no_tree).lock(tool, Taken())
 
 
 def npm_tool(*without_scripts: str, **packages: str) -> Tool:

@@ -14,11 +14,18 @@ from dsvm.errors import DsvmError
 from dsvm.fetch import FetchFailed, Limits
 from dsvm.home import Home
 from dsvm.lock import fetch_all
-from dsvm.lock.artifacts import lock_artifact
 from dsvm.lock.model import LockedNpm
 from dsvm.lock.npm import fetch_npm, lock_npm
+from dsvm.lock.origins import TRIES
 from tests.system.faulty import WAYS, faulty
-from tests.system.lock_support import Server, artifact_tool, npm_package, npm_tool, serving
+from tests.system.lock_support import (
+    Server,
+    artifact_tool,
+    lock_origin,
+    npm_package,
+    npm_tool,
+    serving,
+)
 from tests.unit.lock.examples import example
 
 DOWN = "http://127.0.0.1:1/"
@@ -160,12 +167,13 @@ def test_a_maker_whose_server_misbehaves_is_told_when_it_is_locked(
     registry: Registry, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DSVM_PATIENCE", "0.03")
-    told = "artifact of `editor` could not be fetched"
-    with faulty(way) as server, pytest.raises(DsvmError, match=told) as refused:
-        lock_artifact(artifact_tool(server.url("editor.tgz")), None, registry.home)
+    with faulty(way) as server:
+        taken = lock_origin(artifact_tool(server.url("editor.tgz")), registry.home)
 
-    assert 1 <= len(server.asked) <= 4
-    assert "4 tries" in (refused.value.cause or "")
+    assert 1 <= len(server.asked) <= TRIES
+    assert not taken.reached
+    assert taken.choice
+    assert f"{TRIES} tries" in taken.choice.why
     assert registry.blobs() == []
 
 
@@ -174,7 +182,8 @@ def test_a_makers_file_that_no_longer_comes_is_refused_when_it_is_fetched(
     registry: Registry, way: str
 ) -> None:
     (registry.web / "editor.tgz").write_bytes(b"as it was" * 1000)
-    locked = lock_artifact(artifact_tool(registry.server.url("editor.tgz")), None, registry.home)
+    locked = lock_origin(artifact_tool(registry.server.url("editor.tgz")), registry.home).artifact
+    assert locked
     for blob in registry.blobs():
         blob.unlink()
     with faulty(way) as server:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,8 +15,6 @@ from dsvm.catalog.compose import EnvironmentPlan
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock import fetch_all
-from dsvm.lock.artifacts import lock_artifact
-from dsvm.lock.fetching import OtherArtifact
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import LockedEnvironment, PythonPackage
 from dsvm.lock.npm import fetch_npm, lock_npm
@@ -30,7 +27,6 @@ from dsvm.store import Store
 from tests.system.faulty import WAYS, faulty
 from tests.system.lock_support import (
     Server,
-    artifact_tool,
     index,
     npm_package,
     npm_tool,
@@ -237,41 +233,6 @@ def test_a_wheel_that_no_source_has_any_more_says_so(lab: Lab) -> None:
     with pytest.raises(DsvmError, match="are not found again") as lost:
         fetch_all(lock, lab.home, sources={"pypi": lab.server.url("pypi/simple")})
     assert "dsvm lock --upgrade" in (lost.value.remedy or "")
-
-
-def test_an_artifact_is_locked_by_what_its_maker_serves(lab: Lab) -> None:
-    (lab.web / "editor.tar.gz").write_bytes(b"the editor")
-    tool = artifact_tool(lab.server.url("editor.tar.gz"))
-    locked = lock_artifact(tool, None, lab.home)
-    assert (locked.size, locked.url) == (10, lab.server.url("editor.tar.gz"))
-    assert Store(lab.home.store).get(locked.sha256).read_bytes() == b"the editor"
-    Store(lab.home.store).discard(locked.sha256)
-    fetch_all(example(artifacts=(locked,)), lab.home)
-    assert Store(lab.home.store).has(locked.sha256)
-
-
-def test_an_artifact_that_is_not_reached_is_a_clear_error(lab: Lab) -> None:
-    with pytest.raises(DsvmError, match="artifact of `editor` could not be fetched") as failed:
-        lock_artifact(artifact_tool(lab.server.url("gone.tar.gz")), None, lab.home)
-    assert "answered 404" in (failed.value.cause or "")
-
-
-def test_an_artifact_that_changed_is_named_with_both_digests(lab: Lab) -> None:
-    url = lab.server.url("editor-1.0.tar.gz")
-    file = lab.web / "editor-1.0.tar.gz"
-    file.write_bytes(b"as it was")
-    locked = lock_artifact(artifact_tool(url), None, lab.home)
-    Store(lab.home.store).discard(locked.sha256)
-    file.write_bytes(b"as the maker has it now")
-
-    with pytest.raises(OtherArtifact) as refused:
-        fetch_all(example(artifacts=(locked,)), lab.home)
-
-    now = hashlib.sha256(file.read_bytes()).hexdigest()
-    assert refused.value.what == "the artifact of `editor` is not the one that was locked"
-    assert locked.sha256 in (refused.value.cause or "")
-    assert now in (refused.value.cause or "")
-    assert "`dsvm lock --upgrade editor`" in (refused.value.remedy or "")
 
 
 NEEDS_NPM = pytest.mark.skipif(not shutil.which("npm"), reason="this host has no npm")

@@ -27,7 +27,7 @@ from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import Composition
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.home import Home
-from dsvm.lock.model import Lock
+from dsvm.lock.model import NOTHING_MOUNTED, Lock
 from dsvm.progress import Progress, Silent
 from dsvm.store import MissingBlob, Store
 
@@ -63,8 +63,7 @@ def build_disk(
 
 def of_the_disk(lock: Lock) -> Lock:
     """What of a lock the disk is made from: nothing that is mounted."""
-    bare: dict[str, object] = {"interpreters": {}, "environments": (), "npm": (), "artifacts": ()}
-    return lock.model_copy(update=bare)
+    return lock.model_copy(update={"interpreters": {}, **NOTHING_MOUNTED})
 
 
 class _Build:
@@ -130,8 +129,8 @@ class _Build:
         def read() -> Workshop:
             pythons = pythons_of(self.lock, base, bases, self.store, self.home)
             tools = self.composition.tools
-            strip = {tool.name: tool.artifact.strip for tool in tools if tool.artifact}
-            return Workshop(self.lock, base, pythons, strip, self.store, self.home)
+            origins = {tool.name: origin for tool in tools if (origin := self.lock.origin_of(tool))}
+            return Workshop(self.lock, base, pythons, origins, self.store, self.home)
 
         try:
             return read()
@@ -139,6 +138,7 @@ class _Build:
             everything = [f"env-{one.name}-{one.variant}" for one in self.lock.environments]
             everything += [f"app-{npm.tool}" for npm in self.lock.npm]
             everything += [f"app-{artifact.tool}" for artifact in self.lock.artifacts]
+            everything += [f"app-{debs.tool}" for debs in self.lock.debs]
             self._fetch(pool, fetched, everything)
             fetched[0].result()
             return read()

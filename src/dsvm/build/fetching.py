@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dsvm.catalog.compose import Composition
 from dsvm.home import Home
 from dsvm.lock import fetch_all
-from dsvm.lock.model import Lock
+from dsvm.lock.model import NOTHING_MOUNTED, Lock
 from dsvm.progress import Progress
 
 
 def fetch_system(lock: Lock, composition: Composition, home: Home, progress: Progress) -> None:
     """The OS packages of all trees of the lock."""
-    part = lock.model_copy(update={"environments": (), "npm": (), "artifacts": ()})
+    part = lock.model_copy(update=NOTHING_MOUNTED)
     _fetch(part, composition, home, progress)
 
 
@@ -32,6 +32,7 @@ def fetch_rest(
             ),
             "npm": tuple(one for one in lock.npm if f"app-{one.tool}" in wanted),
             "artifacts": tuple(one for one in lock.artifacts if f"app-{one.tool}" in wanted),
+            "debs": tuple(one for one in lock.debs if f"app-{one.tool}" in wanted),
         }
     )
     _fetch(part, composition, home, progress)

@@ -7,7 +7,9 @@ programs that Python starts do not.
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from dsvm.build import debs, erofs, keys, package_set, work
@@ -52,13 +54,22 @@ def lay_out(
     packages: list[debs.Deb], version: str, tree: Path, tools: ToolsTree, log: Path
 ) -> None:
     """Unpack the packages as `tree` and make its Python find its own libraries."""
+    lay_out_programs(packages, [f"usr/bin/python{version}"], tree, tools, log)
+
+
+def lay_out_programs(
+    packages: list[debs.Deb], programs: Sequence[str], tree: Path, tools: ToolsTree, log: Path
+) -> None:
+    """Unpack the packages as `tree` and make these programs find the libraries in it."""
     debs.unpack(packages, tree, log=log)
     own = tree / _OWN_LIBRARIES
     work.new_folder(own)
     for library in _libraries(packages, tree, log):
-        (own / library.name).symlink_to(f"../{library.parent.name}/{library.name}")
-    program = tree / "usr/bin" / f"python{version}"
-    tools.run("patchelf", "--force-rpath", "--set-rpath", "$ORIGIN/../lib/dsvm", program, log=log)
+        if not (own / library.name).is_symlink():
+            (own / library.name).symlink_to(os.path.relpath(library, own))
+    for name in programs:
+        there = "$ORIGIN/" + os.path.relpath(own, (tree / name).parent)
+        tools.run("patchelf", "--force-rpath", "--set-rpath", there, tree / name, log=log)
     for needless in _NEEDLESS:
         shutil.rmtree(tree / needless, ignore_errors=True)
 
@@ -70,5 +81,7 @@ def _libraries(packages: list[debs.Deb], tree: Path, log: Path) -> list[Path]:
         if deb.package.name == _C_LIBRARY
         for name in debs.files(deb, log)
     }
-    found = tree.glob("usr/lib/*-linux-gnu/*.so.*")
-    return sorted(library for library in found if library.name not in theirs)
+    # Those of alternatives (a BLAS) lie in folders of their own, and no script has chosen one.
+    found = [*tree.glob("usr/lib/*-linux-gnu/*.so.*"), *tree.glob("usr/lib/*-linux-gnu/*/*.so.*")]
+    own = [library for library in found if library.name not in theirs]
+    return sorted(own, key=lambda library: (len(library.parts), library))

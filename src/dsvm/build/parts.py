@@ -6,16 +6,24 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.build import apps, os_tree
+from dsvm.build import apps, os_tree, package_apps
 from dsvm.build.environment import ENVIRONMENTS, Pythons, build_environment, environment_key
 from dsvm.build.interpreter import PYTHONS, build_interpreter, interpreter_key
 from dsvm.build.model import Layer, LayerKind
 from dsvm.build.package_set import PackageSet
 from dsvm.build.tools_tree import ToolsTree
 from dsvm.catalog.model import Base
+from dsvm.catalog.origins import Origin
 from dsvm.definition.model import Variant
 from dsvm.home import Home
-from dsvm.lock.model import Lock, LockedArtifact, LockedEnvironment, LockedNpm, OsTree
+from dsvm.lock.model import (
+    Lock,
+    LockedArtifact,
+    LockedDebs,
+    LockedEnvironment,
+    LockedNpm,
+    OsTree,
+)
 from dsvm.progress import Step
 from dsvm.store import Store
 
@@ -56,12 +64,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What every part is made with. `strip`: leading folders that a tool's artifact loses."""
+    """What every part is made with. `origins`: tool -> the origin its layer is made from."""
 
     lock: Lock
     base: Base
     pythons: Pythons
-    strip: Mapping[str, int]
+    origins: Mapping[str, Origin]
     store: Store
     home: Home
 
@@ -122,7 +130,11 @@ class Workshop:
 
     def _apps(self) -> Iterator[Part]:
         for artifact in self.lock.artifacts:
-            yield self._artifact(artifact, self.strip[artifact.tool])
+            need = self.origins[artifact.tool].artifact
+            yield self._artifact(artifact, need.strip if need else 0)
+        for debs in self.lock.debs:
+            wanted = self.origins[debs.tool].debs
+            yield self._debs(debs, tuple(wanted.programs) if wanted else ())
         for npm in self.lock.npm:
             yield self._npm(npm)
 
@@ -135,6 +147,17 @@ class Workshop:
                 artifact, strip, self.tools(), self.store, self.home, log
             ),
             mountpoint=f"{apps.APPS}/{artifact.tool}",
+        )
+
+    def _debs(self, debs: LockedDebs, programs: tuple[str, ...]) -> Part:
+        return Part(
+            f"app-{debs.tool}",
+            "app",
+            package_apps.debs_key(debs, programs, self.tools_key),
+            lambda log, step: package_apps.build_debs(
+                debs, programs, self.tools(), self.store, self.home, log
+            ),
+            mountpoint=f"{apps.APPS}/{debs.tool}",
         )
 
     def _npm(self, npm: LockedNpm) -> Part:

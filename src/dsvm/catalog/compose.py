@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsvm.catalog.environments import EnvironmentPlan, plan_environments
@@ -37,6 +37,10 @@ class Composition:
     variants: tuple[Variant, ...]
     sources: dict[str, str]
     folder: Path
+
+    def without(self, tools: Collection[str]) -> Composition:
+        """The same, but these tools are not there: nothing of them was reached."""
+        return replace(self, tools=tuple(tool for tool in self.tools if tool.name not in tools))
 
     @property
     def kernels(self) -> tuple[Kernel, ...]:
@@ -98,12 +102,12 @@ def _bad(found: Draft, place: Place, what: str, remedy: str, cause: str | None =
 
 def _base(found: Draft, catalog: Catalog) -> Base:
     """The base; if it is unknown any other, to go on checking."""
-    name = found.definition.base
-    if name not in catalog.bases:
+    name, bases = found.definition.base, catalog.machine_bases
+    if name not in bases:
         what = f"unknown base `{shown(name, 60)}`"
-        _bad(found, ("base",), what, hint_for("base", name, catalog.bases))
-        return next(iter(catalog.bases.values()))
-    return catalog.bases[name]
+        _bad(found, ("base",), what, hint_for("base", name, bases))
+        return next(iter(bases.values()))
+    return bases[name]
 
 
 def _tools(found: Draft, catalog: Catalog) -> tuple[Tool, ...]:

@@ -41,12 +41,17 @@ class Catalog:
         """The profiles that hold `tool`."""
         return [name for name, profile in self.profiles.items() if tool in profile.tools]
 
+    @property
+    def machine_bases(self) -> dict[str, Base]:
+        """Those that a machine may have; others only give packages to tools."""
+        return {name: base for name, base in self.bases.items() if base.machines}
+
     def pythons(self, base: Base) -> list[str]:
         """Versions of Python a machine of `base` can run, the base's own first.
 
         Another base's Python runs there too if it was built for the same or an older libc.
         """
-        others = [b.python for b in self.bases.values() if _older_libc(b, base)]
+        others = [b.python for b in self.machine_bases.values() if _older_libc(b, base)]
         return list(dict.fromkeys([base.python, *sorted(others, key=_version, reverse=True)]))
 
 
@@ -90,9 +95,10 @@ def _load(roots: Sequence[Path], faults: Faults) -> Catalog:
     sources: dict[str, SourceText] = {}
     for folder in _folders(roots, "tool.toml", faults):
         _add_tool(folder, tools, sources, faults)
+    bases = _bases(faults)
     for name, tool in tools.items():
-        ToolChecker(tool, sources[name], faults).check(tools)
-    return Catalog(tools, _profiles(tools, faults), _bases(faults))
+        ToolChecker(tool, sources[name], faults).check(tools, bases)
+    return Catalog(tools, _profiles(tools, faults), bases)
 
 
 def _folders(roots: Sequence[Path], file: str, faults: Faults) -> list[Path]:

@@ -14,16 +14,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from dsvm.catalog.origins import ArtifactNeed, Origin, Strict
 from dsvm.definition.model import Variant
 
 # Where something listens: a port of the loopback, or a socket's path.
 ADDRESS = r"^(127\.0\.0\.1:[0-9]{1,5}|/[A-Za-z0-9_./@-]+)$"
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class PythonSource(Strict):
@@ -62,13 +59,6 @@ class NpmNeed(Strict):
 
     packages: dict[str, str] = Field(min_length=1)
     without_scripts: list[str] = Field(default_factory=list)
-
-
-class ArtifactNeed(Strict):
-    """A file from its maker, digest resolved at lock time; unpacked at /opt/dsvm/apps/<tool>."""
-
-    url: str
-    strip: int = Field(default=0, ge=0)
 
 
 class Kernel(Strict):
@@ -195,7 +185,10 @@ _BREAK = {
 
 
 class Tool(Strict):
-    """`start`: how a person starts it. `replaces`: what it stands in for; `note` says which of
+    """`artifact` is the one origin of the tool, `[[origin]]` several in the order they are tried;
+    `commands`: programs of its npm packages or artifact that the machine has in /usr/local/bin.
+
+    `start`: how a person starts it. `replaces`: what it stands in for; `note` says which of
     these are dead, and since when, or what else a person should know who comes from there."""
 
     title: str = Field(examples=["XGBoost"])
@@ -212,6 +205,8 @@ class Tool(Strict):
     environment: EnvironmentNeed | None = None
     npm: NpmNeed | None = None
     artifact: ArtifactNeed | None = None
+    commands: dict[str, str] = Field(default_factory=dict)
+    several: list[Origin] = Field(default_factory=list, alias="origin")
     kernels: list[Kernel] = Field(default_factory=list, alias="kernel")
     services: list[Service] = Field(default_factory=list, alias="service")
     files: list[ConfigFile] = Field(default_factory=list, alias="file")
@@ -223,15 +218,22 @@ class Tool(Strict):
     folder: Path = Field(default=Path(), exclude=True)
 
     @property
+    def origins(self) -> list[Origin]:
+        """Where it may come from besides apt, PyPI and npm, the preferred one first."""
+        if self.artifact:
+            return [Origin(artifact=self.artifact, commands=self.commands)]
+        return self.several
+
+    @property
     def sources(self) -> list[str]:
-        """The kinds of source the tool comes from, in the order apt, pypi, npm, artifact."""
+        """The kinds of source the tool comes from: apt, pypi, npm, then those of its origins."""
         have = (
             ("apt", self.apt),
             ("pypi", self.environment),
             ("npm", self.npm),
-            ("artifact", self.artifact),
         )
-        return [name for name, need in have if need]
+        kinds = [name for name, need in have if need]
+        return list(dict.fromkeys([*kinds, *(origin.kind for origin in self.origins)]))
 
 
 class Profile(Strict):
@@ -260,7 +262,8 @@ class Base(Strict):
 
     `python` is the version of its own Python, `python_packages` the OS packages that an
     environment needs to be built and run; `packages` is what every machine has,
-    `image_packages` what an exported image has besides.
+    `image_packages` what an exported image has besides. Without `machines` it only gives packages
+    to tools (`debs`).
     """
 
     title: str
@@ -274,6 +277,7 @@ class Base(Strict):
     packages: list[str]
     image_packages: list[str]
     kernel: str
+    machines: bool = True
 
     name: str = Field(default="", exclude=True)
     folder: Path = Field(default=Path(), exclude=True)

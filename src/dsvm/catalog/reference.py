@@ -95,9 +95,9 @@ def _offers(catalog: Catalog) -> str:
     profiles = [f"`{name}` ({p.title})" for name, p in catalog.profiles.items()]
     bases = [
         f"`{name}` ({base.title}; Python {', '.join(catalog.pythons(base))})"
-        for name, base in catalog.bases.items()
+        for name, base in catalog.machine_bases.items()
     ]
-    archives = {a.name for base in catalog.bases.values() for a in base.archives}
+    archives = {a.name for base in catalog.machine_bases.values() for a in base.archives}
     needs = [tool.environment for tool in catalog.tools.values() if tool.environment]
     makers = {source.name for need in needs for source in need.sources if source.index}
     rows = {

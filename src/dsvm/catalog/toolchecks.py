@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -24,13 +25,14 @@ class ToolChecker:
     source: SourceText
     faults: Faults
 
-    def check(self, tools: dict[str, Tool]) -> None:
+    def check(self, tools: dict[str, Tool], bases: Collection[str]) -> None:
         self._checks(tools)
         self._breaks()
         self._services()
         self._example()
         self._files()
         self._one_app()
+        self._origins(bases)
         self._requires(tools)
         self._environment()
         self._unique()
@@ -112,9 +114,27 @@ class ToolChecker:
                 self._bad(("file", number, "path"), what, f"write it: {shown(str(file))}")
 
     def _one_app(self) -> None:
-        if self.tool.npm and self.tool.artifact:
-            what = "it has both `[npm]` and `[artifact]`, and one folder for its files"
-            self._bad(("artifact",), what, "make two tools of it; one may `requires` the other")
+        have = {
+            "npm": self.tool.npm,
+            "artifact": self.tool.artifact,
+            "origin": self.tool.several or None,
+        }
+        names = [name for name, need in have.items() if need]
+        if len(names) > 1:
+            what = f"it has both `[{names[0]}]` and `[{names[1]}]`, and one folder for its files"
+            self._bad((names[1],), what, "make two tools of it; one may `requires` the other")
+
+    def _origins(self, bases: Collection[str]) -> None:
+        for number, origin in enumerate(self.tool.several):
+            place: Place = ("origin", number)
+            if (origin.artifact is None) == (origin.debs is None):
+                what = "an origin is one of `artifact` and `debs`"
+                self._bad(place, what, 'write it like `artifact = { url = "https://..." }`')
+            elif origin.debs and origin.debs.base not in bases:
+                near = nearest(origin.debs.base, bases)
+                what = f"unknown base `{shown(origin.debs.base, 60)}`"
+                hint = f"did you mean `{near}`?" if near else f"there are {', '.join(bases)}"
+                self._bad((*place, "debs", "base"), what, hint)
 
     def _requires(self, tools: dict[str, Tool]) -> None:
         for number, name in enumerate(self.tool.requires):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.guest import carry, layers, outcome, overlay, views
+from dsvm.guest import carry, commands, layers, outcome, overlay, views
 from dsvm.guest.hardware import Gpu
 from dsvm.guest.outcome import EnvironmentState, Outcome
 from dsvm.guest.places import (
@@ -71,6 +71,7 @@ def apply(
     """
     _clean(seed)
     changed = {point for tree in seed["trees"] if (point := _tree(tree, out))}
+    commands.apply(seed["trees"], out)
     for environment in seed["environments"]:
         if _environment(environment, seed["accelerator"], gpu, login, others, out):
             changed.add(environment["mountpoint"])

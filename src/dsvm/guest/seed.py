@@ -32,10 +32,14 @@ class SeedEnvironment(TypedDict):
 
 
 class SeedTree(TypedDict):
-    """A layer mounted as it is, read-only: an interpreter or an app."""
+    """A layer mounted as it is, read-only: an interpreter or an app.
+
+    `commands`: name -> program in it (relative), which the machine has in /usr/local/bin.
+    """
 
     mountpoint: str
     layer: SeedLayer
+    commands: NotRequired[dict[str, str]]
 
 
 class SeedKernel(TypedDict):

@@ -18,8 +18,8 @@ Kind = Literal["added", "removed", "upgraded", "downgraded", "changed"]
 class Change:
     """One package (or file) of one part of the lock.
 
-    `part` is `os`, `tools`, `python-3.11`, `env-base-cpu`, `npm-vscode` or `artifact`. `changed`
-    means another file of the same version.
+    `part` is `os`, `tools`, `python-3.11`, `env-base-cpu`, `npm-vscode`, `debs-julia` or
+    `artifact`. `changed` means another file of the same version.
     """
 
     part: str
@@ -63,6 +63,9 @@ def _parts(lock: Lock) -> dict[str, dict[str, tuple[str, str]]]:
     for npm in lock.npm:
         # The same package may be there several times, so its place tells it apart.
         parts[f"npm-{npm.tool}"] = {p.path: (p.version, p.integrity) for p in npm.packages}
+    for debs in lock.debs:
+        packages = {one.name: (one.version, one.sha256) for one in debs.tree.packages}
+        parts[f"debs-{debs.tool}"] = packages
     parts["artifact"] = {a.tool: (_file(a.url), a.sha256) for a in lock.artifacts}
     return parts
 

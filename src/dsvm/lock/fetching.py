@@ -119,7 +119,7 @@ class _Fetching:
             *(self._deb(tree, p) for tree, p in self._debs() if not store.sound(p.sha256, p.size)),
             *(_wheel(package, hints) for _, package in wheels.values()),
             *(
-                Want(f"artifact of {a.tool}", a.sha256, a.size, (a.url,), whole=True)
+                Want(f"artifact of {a.tool}", a.sha256, a.size, (a.url, *a.mirrors), whole=True)
                 for a in self.lock.artifacts
             ),
         ]
@@ -177,8 +177,7 @@ class _Fetching:
         return {package.name: package.version for package in found}
 
     def _debs(self) -> list[tuple[OsTree, OsPackage]]:
-        trees = (self.lock.os, self.lock.tools_tree, *self.lock.interpreters.values())
-        return [(tree, package) for tree in trees for package in tree.packages]
+        return [(tree, package) for tree in self.lock.trees for package in tree.packages]
 
     def _deb(self, tree: OsTree, package: OsPackage) -> Want:
         base, archive = self._archive(package.source)

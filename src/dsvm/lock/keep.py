@@ -11,12 +11,12 @@ from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError
 from dsvm.lock.model import (
     Lock,
-    LockedArtifact,
     LockedEnvironment,
     LockedNpm,
     OsTree,
     PythonPackage,
 )
+from dsvm.lock.origins import Taken
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,23 @@ class Keep:
             return None
         return next((npm for npm in self.old.npm if npm.tool == tool.name), None)
 
-    def artifact(self, tool: Tool) -> LockedArtifact | None:
-        if not self.old or self.upgrade is None or tool.name in self._named or not tool.artifact:
-            return None
-        url = tool.artifact.url
-        return next((a for a in self.old.artifacts if (a.tool, a.url) == (tool.name, url)), None)
+    def stays(self, tool: Tool) -> bool:
+        """Whether what the old lock has of the tool is kept without asking its origin."""
+        return self.upgrade is not None and tool.name not in self._named
+
+    def origin(self, tool: Tool) -> Taken:
+        """What the old lock has of the tool, if the tool still names that origin."""
+        origin = self.old.origin_of(tool) if self.old else None
+        if self.old is None or origin is None:
+            return Taken()
+        debs = [one for one in self.old.debs if one.tool == tool.name]
+        if debs and (origin.debs is None or debs[0].tree.roots != tuple(origin.debs.packages)):
+            return Taken()
+        return Taken(
+            choice=next((one for one in self.old.choices if one.tool == tool.name), None),
+            artifact=next((one for one in self.old.artifacts if one.tool == tool.name), None),
+            debs=debs[0] if debs else None,
+        )
 
     @property
     def _named(self) -> frozenset[str]:

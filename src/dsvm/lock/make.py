@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import Composition, EnvironmentPlan
-from dsvm.catalog.model import Base
+from dsvm.catalog.model import Base, Tool
+from dsvm.catalog.origins import DebsNeed
 from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.home import Home
-from dsvm.lock.artifacts import lock_artifact
 from dsvm.lock.hints import Hints
 from dsvm.lock.keep import Keep
 from dsvm.lock.model import Lock, LockedEnvironment, OsTree
 from dsvm.lock.npm import lock_npm
+from dsvm.lock.origins import Origins, Taken
 from dsvm.lock.python import Resolver
 from dsvm.lock.pythonhost import python_host
 from dsvm.lock.request import request_digest
@@ -72,9 +73,7 @@ class _Locking:
             if variant in plan.requirements
         ]
         tools = self.composition.tools
-        parts = (
-            2 + len(plans) + sum(1 for tool in tools for need in (tool.npm, tool.artifact) if need)
-        )
+        parts = 2 + len(plans) + sum(bool(tool.npm) + bool(tool.origins) for tool in tools)
         with progress.step("locking", parts, "parts") as step, ThreadPoolExecutor(8) as pool:
             jobs = _Jobs(pool, step)
             os_tree = jobs.start("OS packages", self._os)
@@ -95,12 +94,9 @@ class _Locking:
                 for tool in tools
                 if tool.npm
             ]
-            artifacts = [
-                jobs.start(tool.name, lock_artifact, tool, self.keep.artifact(tool), self.home)
-                for tool in tools
-                if tool.artifact
-            ]
+            origins = [jobs.start(tool.name, self._origin, tool) for tool in tools if tool.origins]
             jobs.join()
+            taken = [job.result() for job in origins]
             locked = tuple(env.result() for env in environments)
             return Lock(
                 version=1,
@@ -112,8 +108,19 @@ class _Locking:
                 interpreters=self._interpreters(locked),
                 environments=locked,
                 npm=tuple(app.result() for app in npm),
-                artifacts=tuple(file.result() for file in artifacts),
+                artifacts=tuple(one.artifact for one in taken if one.artifact),
+                debs=tuple(one.debs for one in taken if one.debs),
+                choices=tuple(one.choice for one in taken if one.choice),
             )
+
+    def _origin(self, tool: Tool) -> Taken:
+        old = self.keep.origin(tool)
+        if old.reached and self.keep.stays(tool):
+            return old
+        return Origins(self.home, self.bases, self._app).lock(tool, old)
+
+    def _app(self, base: Base, need: DebsNeed) -> OsTree:
+        return self._trees.app(base, need, {})
 
     def _os(self) -> OsTree:
         base, packages = self.composition.base, self.composition.packages

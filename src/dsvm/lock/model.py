@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dsvm.catalog.model import Tool
+from dsvm.catalog.origins import Origin
 from dsvm.definition.model import Variant
 
 
@@ -86,10 +88,29 @@ class LockedNpm(Locked):
 
 
 class LockedArtifact(Locked):
+    """One file; `mirrors` are other addresses of it."""
+
     tool: str
     url: str
     sha256: str
     size: int
+    mirrors: tuple[str, ...] = ()
+
+
+class LockedDebs(Locked):
+    """OS packages of another base for one tool, with all that they need."""
+
+    tool: str
+    base: str
+    tree: OsTree
+
+
+class Choice(Locked):
+    """Which of a tool's origins was taken, and why. `origin` is None where none was reached."""
+
+    tool: str
+    origin: str | None
+    why: str
 
 
 class Lock(Locked):
@@ -105,3 +126,31 @@ class Lock(Locked):
     environments: tuple[LockedEnvironment, ...]
     npm: tuple[LockedNpm, ...]
     artifacts: tuple[LockedArtifact, ...]
+    debs: tuple[LockedDebs, ...] = ()
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def unreachable(self) -> dict[str, str]:
+        """Tool -> why nothing of it could be locked: it is not in the machine."""
+        return {choice.tool: choice.why for choice in self.choices if choice.origin is None}
+
+    @property
+    def trees(self) -> tuple[OsTree, ...]:
+        """All sets of OS packages."""
+        apps = (debs.tree for debs in self.debs)
+        return (self.os, self.tools_tree, *self.interpreters.values(), *apps)
+
+    def origin_of(self, tool: Tool) -> Origin | None:
+        """The origin that the tool's layer is made from."""
+        urls = {artifact.url for artifact in self.artifacts if artifact.tool == tool.name}
+        bases = {debs.base for debs in self.debs if debs.tool == tool.name}
+        for origin in tool.origins:
+            if origin.artifact and origin.artifact.url in urls:
+                return origin
+            if origin.debs and origin.debs.base in bases:
+                return origin
+        return None
+
+
+# What of a lock is neither the OS, nor what builds, nor an interpreter: as an update of a lock.
+NOTHING_MOUNTED: dict[str, object] = {"environments": (), "npm": (), "artifacts": (), "debs": ()}

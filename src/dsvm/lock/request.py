@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from dsvm.catalog.compose import Composition
+from dsvm.catalog.model import Tool
 from dsvm.lock.trees import tools_roots
 
 _FORMAT = 1
@@ -17,7 +18,7 @@ def request_digest(composition: Composition) -> str:
     Mirrors are left out: a lock works behind any.
     """
     base = composition.base
-    asked = {
+    asked: dict[str, object] = {
         "format": _FORMAT,
         "base": base.name,
         "archives": [archive.model_dump() for archive in base.archives],
@@ -36,4 +37,16 @@ def request_digest(composition: Composition) -> str:
         "npm": {tool.name: tool.npm.model_dump() for tool in composition.tools if tool.npm},
         "artifacts": {tool.name: tool.artifact.url for tool in composition.tools if tool.artifact},
     }
+    if several := {t.name: _origins(t) for t in composition.tools if t.several}:
+        asked["origins"] = several
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _origins(tool: Tool) -> list[object]:
+    """What decides which bytes come; how they are laid out does not."""
+    return [
+        origin.artifact.url
+        if origin.artifact
+        else origin.debs and [origin.debs.base, *origin.debs.packages]
+        for origin in tool.origins
+    ]

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from dsvm.catalog.model import Base
+from dsvm.catalog.origins import DebsNeed
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock.apt import FOUNDATION, AptRoot, open_root
@@ -62,6 +63,10 @@ class Trees:
         """That base's Python with the libraries it needs, and no more."""
         return self._lock(base, base.python_packages, (), pins)
 
+    def app(self, base: Base, need: DebsNeed, pins: Mapping[str, str]) -> OsTree:
+        """Packages of a base for one tool, with the libraries they need, and no more."""
+        return self._lock(base, need.packages, (), pins)
+
     def root(self, base: Base) -> AptRoot:
         """The base's apt root with indexes that are fresh."""
         root = open_root(base, mirrors(base, self.sources), architecture(), self.home)
@@ -96,6 +101,7 @@ def target_for(
     """
     if python is None or python == base.python:
         return _target(base.python, base), None
+    bases = {name: base for name, base in bases.items() if base.machines}
     having = [other for other in bases.values() if other.python == python]
     for other in having:
         if _version(other.glibc) <= _version(base.glibc):

@@ -62,13 +62,16 @@ class Bring:
             check_base(self.name, known.record.lock.base, composition.base.name)
         with self._timed("lock"):
             lock = self._lock(composition)
+        for tool, why in lock.unreachable.items():
+            self.progress.note(f"{tool} is not in the machine, for it was not reached: {why}")
+        there = composition.without(lock.unreachable)
         wish = _wish(definition, composition, lock, size)
         if known is None:
-            machine, copy = self._created(wish, composition), True
+            machine, copy = self._created(wish, there), True
             only: tuple[str, ...] | None = ()
         else:
             inputs = known.record.inputs
-            machine, only = self._changed(known, wish, composition)
+            machine, only = self._changed(known, wish, there)
             copy = inputs.get("files") != read_inputs(self.definition)["files"]
         if copy:
             copy_files(machine, definition, self.definition.parent, self.progress)

@@ -10,7 +10,7 @@ from dsvm.definition.model import Definition
 from dsvm.engines.base import Size
 from dsvm.home import Home
 from dsvm.lock import fetch_all
-from dsvm.lock.model import Lock, OsPackage
+from dsvm.lock.model import NOTHING_MOUNTED, Lock, OsPackage
 from dsvm.machines.create import with_apps
 from dsvm.machines.enlarge import grow_running
 from dsvm.machines.inside import apply_seed, change_packages
@@ -96,9 +96,7 @@ def _fetch(packages: tuple[OsPackage, ...], target: Target, home: Home, progress
             "os": lock.os.model_copy(update={"packages": packages}),
             "tools_tree": lock.tools_tree.model_copy(update={"packages": ()}),
             "interpreters": {},
-            "environments": (),
-            "npm": (),
-            "artifacts": (),
+            **NOTHING_MOUNTED,
         }
     )
     fetch_all(only, home, progress, sources=target.composition.sources)

@@ -75,8 +75,7 @@ def _run_on(record: MachineRecord) -> set[str]:
 
 def _locked(lock: Lock) -> set[str]:
     """The digests of all files that a lock names."""
-    trees = (lock.os, lock.tools_tree, *lock.interpreters.values())
-    found = {package.sha256 for tree in trees for package in tree.packages}
+    found = {package.sha256 for tree in lock.trees for package in tree.packages}
     found |= {wheel.sha256 for one in lock.environments for wheel in one.packages}
     found |= {package.sha256 for one in lock.npm for package in one.packages}
     return found | {artifact.sha256 for artifact in lock.artifacts}

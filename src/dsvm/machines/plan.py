@@ -12,6 +12,7 @@ from dsvm.errors import DsvmError
 from dsvm.lock.model import (
     Lock,
     LockedArtifact,
+    LockedDebs,
     LockedEnvironment,
     LockedNpm,
     OsPackage,
@@ -205,6 +206,7 @@ def _said_of_apps(change: Change, old: Wish, new: Wish) -> Iterable[str]:
         yield "a page is gone; its port of this host closes at the machine's next start"
 
 
-def _by_app(lock: Lock) -> dict[str, LockedNpm | LockedArtifact]:
-    apps: tuple[LockedNpm | LockedArtifact, ...] = (*lock.npm, *lock.artifacts)
+def _by_app(lock: Lock) -> dict[str, LockedNpm | LockedArtifact | LockedDebs]:
+    apps: tuple[LockedNpm | LockedArtifact | LockedDebs, ...]
+    apps = (*lock.npm, *lock.artifacts, *lock.debs)
     return {app.tool: app for app in apps}

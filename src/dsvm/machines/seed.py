@@ -98,6 +98,7 @@ def _seed(
     tokens: Mapping[str, str],
 ) -> Seed:
     """What follows from the definition and what was built for it."""
+    composition = composition.without(lock.unreachable)
     return Seed(
         version=VERSION,
         name=definition.name,
@@ -108,7 +109,7 @@ def _seed(
         accelerator=definition.size.accelerator,
         image="",
         environments=_environments(composition, lock, layers),
-        trees=_trees(layers),
+        trees=_trees(layers, _commands(composition, lock)),
         kernels=[
             SeedKernel(
                 name=kernel.name,
@@ -170,12 +171,21 @@ def _layer(layer: Layer) -> SeedLayer:
     return SeedLayer(digest=layer.digest, bytes=layer.bytes)
 
 
-def _trees(layers: tuple[Layer, ...]) -> list[SeedTree]:
-    return [
-        SeedTree(mountpoint=layer.mountpoint, layer=_layer(layer))
-        for layer in layers
-        if layer.kind in ("interpreter", "app") and layer.mountpoint
-    ]
+def _trees(layers: tuple[Layer, ...], commands: Mapping[str, dict[str, str]]) -> list[SeedTree]:
+    found = []
+    for layer in layers:
+        if layer.kind in ("interpreter", "app") and layer.mountpoint:
+            tree = SeedTree(mountpoint=layer.mountpoint, layer=_layer(layer))
+            if layer.name in commands:
+                tree["commands"] = commands[layer.name]
+            found.append(tree)
+    return found
+
+
+def _commands(composition: Composition, lock: Lock) -> dict[str, dict[str, str]]:
+    """Layer of an app -> its commands that people call by name."""
+    chosen = [(tool.name, lock.origin_of(tool) or tool) for tool in composition.tools]
+    return {f"app-{name}": one.commands for name, one in chosen if one.commands}
 
 
 def _apps(composition: Composition, tokens: Mapping[str, str]) -> list[SeedApp]:

@@ -195,7 +195,8 @@ def _kernels(setting: Setting) -> Found:
     """Every kernel there starts a program that exists; every kernel that must be there is."""
     there = setting.scratch.ask("kernels")
     found = Found(measured={"kernels": sorted(there)})
-    wanted = {kernel.name: kernel.argv for tool in setting.tools for kernel in tool.kernels}
+    there_tools = [tool for tool in setting.tools if tool.name not in setting.absent]
+    wanted = {kernel.name: kernel.argv for tool in there_tools for kernel in tool.kernels}
     hidden = {
         tool.environment.name
         for tool in setting.tools

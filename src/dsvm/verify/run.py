@@ -87,7 +87,9 @@ def _proven(
 ) -> list[CheckResult]:
     wanted = [tool for tool in tools if not asked.only or tool.name in asked.only]
     with scratch(machine.ssh, wanted) as place:
-        sleepers = [s.name for tool in wanted for s in tool.services if s.at_first_use]
+        absent = machine.record.lock.unreachable
+        present = [tool for tool in wanted if tool.name not in absent]
+        sleepers = [s.name for tool in present for s in tool.services if s.at_first_use]
         start = place.ask("start", *(f"{name}.service" for name in sleepers))
         setting = Setting(machine, tools, place, start)
         about.update(system=setting.start["os"], kernel=setting.start["kernel"])

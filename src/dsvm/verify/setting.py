@@ -31,6 +31,11 @@ class Setting:
         return max(1.0, float(self.start["loop_s"]) / REFERENCE_LOOP_S) * ROOM
 
     @property
+    def absent(self) -> dict[str, str]:
+        """Tools of which nothing was reached when the machine was locked, and why."""
+        return self.machine.record.lock.unreachable
+
+    @property
     def memory(self) -> int:
         return int(min(self.machine.record.size.memory, self.start["memory"]))
 

@@ -29,6 +29,10 @@ FIGURE_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 def jobs_of(tool: Tool, setting: Setting, *, example: bool = False) -> Iterator[Job]:
     """All jobs of a tool, those that tell a cause most plainly first; also its `example`?"""
+    if why := setting.absent.get(tool.name):
+        for check in tool.checks:
+            yield Job(f"{tool.name}: {check.name}", partial(_absent, tool, check, why))
+        return
     for service in tool.services:
         if service.at_first_use:
             work = partial(_first_use, tool, service, setting)
@@ -50,6 +54,14 @@ def jobs_of(tool: Tool, setting: Setting, *, example: bool = False) -> Iterator[
     if example:
         memory = max(parse_bytes(check.memory) for check in tool.checks)
         yield Job(f"{tool.name}: example", partial(_example, tool, setting), memory=memory)
+
+
+def _absent(tool: Tool, check: Check, why: str) -> CheckResult:
+    """Nothing of the tool is in the machine, so there is nothing that could pass or fail."""
+    reason = f"unreachable: {why}"
+    return CheckResult(
+        tool=tool.name, check=check.name, outcome="not_tested", reason=reason, seconds=0.0
+    )
 
 
 def _check(tool: Tool, check: Check, name: str, setting: Setting) -> CheckResult:

@@ -70,7 +70,7 @@ def test_every_tool_of_dsvm_loads() -> None:
         "git",
         "vim",
     ]
-    assert list(catalog.bases) == ["debian-13", "debian-12"]
+    assert list(catalog.machine_bases) == ["debian-13", "debian-12"]
     assert catalog.profiles_of("r") == ["starter", "full"]
     assert catalog.profiles_of("pytorch") == ["full"]
 
