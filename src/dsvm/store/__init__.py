@@ -15,9 +15,10 @@ The rules:
   then renamed (same file system). So any number of processes may put at once, also the same blob.
 - A process that is killed leaves only `*.partial`. The kernel drops its flock, so `gc` can tell a
   dead partial file from a live one.
-- A record is written after the blobs it names have reached the disk (fsync). Other blobs are not
-  synced, which would cost more than fetching them: after a power cut a download may be short or
-  empty, which `sound` sees. A blob that is not sound is replaced by the next put of it.
+- Nothing is synced: all of it can be fetched or built again with the same bytes, and waiting for
+  the disk would cost more than that seldom does. After a power cut a blob may be short or empty,
+  which `sound` sees, for it hashes each blob once after each boot; a torn record counts as none.
+  A blob that is not sound is replaced by the next put of it.
 - Work that puts blobs now and names them in a record later holds `using()`; `gc` refuses meanwhile.
 - A record names its blobs by its fields called `digest`, at any depth.
 """

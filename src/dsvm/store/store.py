@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from dsvm import timing
 from dsvm.errors import DsvmError
 from dsvm.store.faults import MissingBlob, StoreBusy, StoreFull, binary_size
 from dsvm.store.files import (
@@ -28,7 +29,6 @@ from dsvm.store.files import (
     read_json,
     remove,
     remove_abandoned,
-    sync,
     write_all,
 )
 
@@ -124,6 +124,10 @@ class Store:
         is gone afterwards in any case. Raises `DamagedBlob` when `expect` is another digest, and
         `StoreFull`.
         """
+        with timing.step("store"):
+            return self._put_file(path, expect, move)
+
+    def _put_file(self, path: Path, expect: str | None, move: bool) -> str:
         if move and path.stat().st_dev == self.root.stat().st_dev:
             digest = file_digest(path)
             expected(digest, expect, str(path))
@@ -219,11 +223,10 @@ class Store:
     def _keep_record(self, kind: str, key: str, record: BaseModel) -> None:
         text = record.model_dump_json(indent=1)
         for digest in digests_in(json.loads(text)):
-            sync(self.get(digest))
+            self.get(digest)
         with self._partial() as (path, file):
             try:
                 write_all(file, text.encode())
-                os.fsync(file.fileno())
             except OSError as fault:
                 raise self._fault(fault, len(text)) from fault
             path.replace(self._record_path(kind, key))
