@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from threading import Semaphore
 
+from dsvm import timing
 from dsvm.build import disk, fetching, guest_tree, keys, work
 from dsvm.build.model import Image, Layer
 from dsvm.build.parts import Part, Workshop, pythons_of
@@ -28,11 +29,12 @@ from dsvm.catalog.compose import Composition
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.home import Home
 from dsvm.lock.model import NOTHING_MOUNTED, Lock
-from dsvm.progress import Progress, Silent
+from dsvm.progress import Progress, Silent, Step
 from dsvm.store import MissingBlob, Store
 
-# Building a layer is partly one thread, partly waiting: one more than needed keeps two CPUs busy.
-_AT_ONCE = max(2, os.cpu_count() or 1)
+# The OS tree and the disk take the longest together and are mostly one thread: they keep one place
+# between them from beginning to end, so that no other layer delays the last to be finished.
+_BESIDE = max(1, (os.cpu_count() or 1) - 1)
 
 
 def build(
@@ -77,7 +79,7 @@ class _Build:
         self.home = home
         self.progress = progress
         self.store = Store(home.store)
-        self.slots = Semaphore(_AT_ONCE)
+        self.slots = Semaphore(_BESIDE)
 
     def image(self) -> Image:
         layers = self._run(with_disk=True)
@@ -108,17 +110,17 @@ class _Build:
             workshop = self._workshop(pool, fetched)
             parts = workshop.parts()
             system = workshop.os_part()
-            made: Future[Layer] = Future()
-            root = self._disk_part(workshop, system, made)
+            root = self._disk_part(workshop, system)
             missing = [part.name for part in parts if not self._cached(part)]
             system_missing = with_disk and not (self._cached(system) and self._cached(root))
             if not fetched and (missing or system_missing):
                 self._fetch(pool, fetched, missing)
-            jobs: list[Future[Layer]] = []
+            jobs: list[Future[tuple[Layer, ...]]] = []
             if with_disk:
-                jobs.append(pool.submit(self._system, system, fetched[:1], made))
-                jobs.append(pool.submit(self._disk, root, made))
-            jobs += [pool.submit(self._layer, part, fetched) for part in parts]
+                jobs.append(pool.submit(self._system, system, root, fetched[:1]))
+            else:
+                self.slots.release()
+            jobs += [pool.submit(self._beside, part, fetched) for part in parts]
             return self._finished(pool, jobs)
 
     def _workshop(self, pool: ThreadPoolExecutor, fetched: list[Future[None]]) -> Workshop:
@@ -153,33 +155,26 @@ class _Build:
             pool.submit(fetching.fetch_rest, self.lock, names, *arguments),
         ]
 
-    def _disk_part(self, workshop: Workshop, system: Part, made: Future[Layer]) -> Part:
+    def _disk_part(self, workshop: Workshop, system: Part) -> Part:
         guest = guest_tree.entries()
         key = disk.disk_key(system.key, guest, workshop.tools_key)
-        return Part(
-            "disk",
-            "disk",
-            key,
-            lambda log, step: disk.build_disk(
-                made.result(), guest, key, workshop.tools(), self.store, self.home, log, step
-            ),
-        )
 
-    def _system(self, part: Part, fetched: Sequence[Future[None]], made: Future[Layer]) -> Layer:
-        """The OS tree. `made` is told when it is in the store, before it has reached the disk."""
+        def make(log: Path, step: Step) -> str:
+            made, tools = self._layer(system, []), workshop.tools()
+            return disk.build_disk(made, guest, key, tools, self.store, self.home, log, step)
+
+        return Part("disk", "disk", key, make)
+
+    def _system(
+        self, system: Part, root: Part, fetched: Sequence[Future[None]]
+    ) -> tuple[Layer, ...]:
         try:
-            layer = self._layer(part, fetched, made.set_result)
-        except BaseException as fault:
-            if not made.done():
-                made.set_exception(fault)
-            raise
-        if not made.done():
-            made.set_result(layer)
-        return layer
+            return self._layer(system, fetched), self._layer(root, [])
+        finally:
+            self.slots.release()
 
-    def _disk(self, part: Part, system: Future[Layer]) -> Layer:
-        system.result()
-        return self._layer(part, [])
+    def _beside(self, part: Part, fetched: Sequence[Future[None]]) -> tuple[Layer, ...]:
+        return (self._layer(part, fetched, self.slots),)
 
     def _cached(self, part: Part) -> Layer | None:
         """The finished layer. Its name may be another one's that is made of the same parts."""
@@ -188,15 +183,13 @@ class _Build:
             self.progress.note(f"layer {part.name} is damaged: it is built again")
             self.store.discard(layer.digest)
             return None
-        return layer and part.layer(layer.digest, layer.bytes, 0.0).model_copy(
-            update={"cached": True}
-        )
+        return layer and part.layer(layer.digest, layer.bytes).model_copy(update={"cached": True})
 
     def _layer(
         self,
         part: Part,
         fetched: Sequence[Future[None]],
-        made: Callable[[Layer], None] = lambda layer: None,
+        place: AbstractContextManager[object] | None = None,
     ) -> Layer:
         """The layer out of the store, else made once those files are fetched, and recorded."""
         if layer := self._cached(part):
@@ -207,9 +200,8 @@ class _Build:
             held.enter_context(work.alone(part.key, self.home))
             if layer := self._cached(part):
                 return layer
-            held.enter_context(self.slots)
+            held.enter_context(place or nullcontext())
             layer = self._made(part)
-            made(layer)
             self.store.record_layer(part.key, layer)
             return layer
 
@@ -217,7 +209,10 @@ class _Build:
         log = self.home.logs / "build" / f"{part.name}.log"
         log.unlink(missing_ok=True)
         began = time.monotonic()
-        with self.progress.step(f"building {part.name}", part.total, part.unit) as step:
+        with (
+            timing.steps() as steps,
+            self.progress.step(f"building {part.name}", part.total, part.unit) as step,
+        ):
             try:
                 digest = part.make(log, step)
             except DsvmError as fault:
@@ -225,18 +220,18 @@ class _Build:
             except OSError as fault:
                 raise _not_built(part, _of_disk(fault), log) from fault
         size = self.store.get(digest).stat().st_size
-        return part.layer(digest, size, round(time.monotonic() - began, 2))
+        return part.layer(digest, size, round(time.monotonic() - began, 2), steps)
 
     def _finished(
-        self, pool: ThreadPoolExecutor, jobs: Sequence[Future[Layer]]
+        self, pool: ThreadPoolExecutor, jobs: Sequence[Future[tuple[Layer, ...]]]
     ) -> tuple[Layer, ...]:
         """All layers; or after those that had begun are finished, each fault once."""
         faults: dict[int, DsvmError] = {}
-        layers = []
+        layers: list[Layer] = []
         try:
             for job in jobs:
                 try:
-                    layers.append(job.result())
+                    layers += job.result()
                 except DsvmError as fault:
                     faults[id(fault)] = fault
         except BaseException:

@@ -14,6 +14,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsvm import timing
 from dsvm.build import guest_tree, keys, work
 from dsvm.build.model import Layer
 from dsvm.build.tools_tree import ToolsTree
@@ -89,15 +90,18 @@ def write_disk(
 
     Raises `ProgramFailed`, and `DsvmError` when the OS tree lacks a kernel or the boot loader.
     """
-    system = read_os_tar(os_tar)
+    with timing.step("read tar"):
+        system = read_os_tar(os_tar)
     root_size = rounded(int(system.end * _GROWTH) + _SLACK)
     with target.open("wb") as file:
         file.truncate(ROOT_OFFSET + root_size + MIB)
-    _partition(target, root_size, tools, key, log)
-    _write_esp(target, system, tools, key, scratch, log)
+    with timing.step("partitions"):
+        _partition(target, root_size, tools, key, log)
+        _write_esp(target, system, tools, key, scratch, log)
     overlay = scratch / "guest.tar"
     overlay.write_bytes(guest_tree.tar(guest, system.paths, system.newest))
-    _write_root(target, root_size, system, overlay, tools, key, log)
+    with timing.step("mke2fs"):
+        _write_root(target, root_size, system, overlay, tools, key, log)
 
 
 def read_os_tar(path: Path) -> OsTar:

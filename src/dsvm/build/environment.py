@@ -16,6 +16,7 @@ from pathlib import Path
 
 import uv
 
+from dsvm import timing
 from dsvm.build import bytecode, erofs, interpreter, keys, package_set, work
 from dsvm.build.package_set import PackageSet
 from dsvm.build.sandbox import Sandbox
@@ -25,7 +26,7 @@ from dsvm.lock.model import LockedEnvironment
 from dsvm.progress import Step
 from dsvm.store import Store
 
-SOURCES = ("bytecode.py", "compile_shard.py", "environment.py", "erofs.py", "sandbox.py")
+SOURCES = (*bytecode.SOURCES, "environment.py", "erofs.py", "sandbox.py")
 ENVIRONMENTS = "/opt/dsvm/envs"
 LOGIN_UID = 1000
 _UV_NOTE = "uv_cache.json"
@@ -78,10 +79,12 @@ def build_environment(
         tree = scratch / "tree"
         work.new_folder(tree)
         sandbox = _sandbox(environment, pythons, tools, store, home, scratch, log)
-        _install(environment, sandbox, scratch, log)
+        with timing.step("install"):
+            _install(environment, sandbox, scratch, log)
         step.advance(30)
-        seen_as = f"{ENVIRONMENTS}/{environment.name}"
-        bytecode.compile_tree(tree, seen_as, sandbox, log, lambda: step.advance(12))
+        with timing.step("byte code"):
+            compiler = _compiler(environment, pythons, tree, sandbox, store, log)
+            compiler.compile(environment, lambda: step.advance(12))
         result = scratch / "layer.erofs"
         key = environment_key(environment, pythons, tools.key)
         erofs.freeze(tree, result, tools, key, owner=LOGIN_UID, log=log)
@@ -143,6 +146,25 @@ def _install(environment: LockedEnvironment, sandbox: Sandbox, scratch: Path, lo
     # stand beside them, another name for the same, or for one that is no kernel.
     shutil.rmtree(scratch / "tree" / "share/jupyter/kernels", ignore_errors=True)
     _normalise(scratch / "tree")
+
+
+def _compiler(
+    environment: LockedEnvironment,
+    pythons: Pythons,
+    tree: Path,
+    sandbox: Sandbox,
+    store: Store,
+    log: Path,
+) -> bytecode.Compiler:
+    other = pythons.of(environment)
+    which = keys.key(
+        "python",
+        version=environment.python,
+        own=pythons.own.key,
+        other=other.key if other else None,
+    )
+    seen_as = f"{ENVIRONMENTS}/{environment.name}"
+    return bytecode.Compiler(tree, seen_as, _python(environment), which, sandbox, store, log)
 
 
 def _python(environment: LockedEnvironment) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+from dsvm import timing
 from dsvm.build.tools_tree import ToolsTree
 
 # Every file's time. Byte code remembers its source's time, so it is compiled against this one.
@@ -17,8 +18,7 @@ def freeze(tree: Path, target: Path, tools: ToolsTree, key: str, *, owner: int, 
     lz4 in clusters of 64 KiB: read as fast as it is written, two thirds of the size. The file
     system's uuid is made from the layer's key. Raises `ProgramFailed`.
     """
-    tools.run(
-        "mkfs.erofs",
+    options = [
         "-zlz4",
         "-C65536",
         f"-T{TIMESTAMP}",
@@ -27,7 +27,6 @@ def freeze(tree: Path, target: Path, tools: ToolsTree, key: str, *, owner: int, 
         f"--force-gid={owner}",
         "-x-1",
         "--quiet",
-        target,
-        tree,
-        log=log,
-    )
+    ]
+    with timing.step("erofs"):
+        tools.run("mkfs.erofs", *options, target, tree, log=log)

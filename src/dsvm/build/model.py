@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,7 @@ class Layer(BaseModel):
     `name` is unique in an image: `os`, `env-base-cpu`, `python-3.11`, `app-vscode`,
     `disk` (the image's raw disk, made from `os`). `key` is the
     digest of everything the layer depends on, `digest` (sha256, hex) that of its bytes.
+    `seconds` is how long it took to build, and of that `steps` by name, wherever it was built.
     `mountpoint` is where the machine sees it.
     """
 
@@ -28,6 +30,7 @@ class Layer(BaseModel):
     digest: str
     bytes: int
     seconds: float
+    steps: Mapping[str, float] = {}
     cached: bool
     mountpoint: str | None = None
     environment: str | None = None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from dsvm import timing
 from dsvm.build import debs, keys, work
 from dsvm.build.watch import watching
 from dsvm.catalog.model import Base
@@ -54,7 +55,7 @@ def build_os(tree: OsTree, base: Base, store: Store, home: Home, log: Path, step
         (scratch / "tmp").mkdir(mode=0o1777)
         result = scratch / "os.tar"
         epoch = max(deb.built for deb in packages)
-        with watching(step, lambda: _done(scratch)):
+        with timing.step("mmdebstrap"), watching(step, lambda: _done(scratch)):
             run(_argv(packages, tree, base, scratch, result, epoch), log=log)
         return store.put_file(result, move=True)
 

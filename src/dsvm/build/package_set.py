@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsvm import timing
 from dsvm.build import debs, keys, work
 from dsvm.home import Home
 from dsvm.lock.model import OsPackage, OsTree
@@ -54,21 +55,21 @@ class PackageSet:
         """The packages as a sandbox's system, kept in the home's cache."""
         key = keys.key("unpacked", debs=self.key, source=keys.source_digest(*SOURCES))
         root = home.cache / "trees" / key
-        if not root.is_dir():
-            _unpack(self.debs(store), root, log)
+        with timing.step("unpack tools"):
+            if not root.is_dir():
+                with work.alone(f"tree-{key}", home):
+                    if not root.is_dir():
+                        _unpack(self.debs(store), root, log)
         return root
 
 
 def _unpack(packages: list[debs.Deb], root: Path, log: Path) -> None:
-    """Into a folder of its own, which then takes its place: two builds may do this at once."""
+    """Into a folder of its own, which then takes its place whole."""
     root.parent.mkdir(parents=True, exist_ok=True)
     half = Path(tempfile.mkdtemp(prefix="partial-", dir=root.parent))
     try:
         debs.unpack(packages, half, log=log)
         half.chmod(0o755)
         half.rename(root)
-    except OSError:
-        if not root.is_dir():
-            raise
     finally:
         work.remove(half)

@@ -47,7 +47,9 @@ class Part:
     total: int | None = None
     unit: str = "bytes"
 
-    def layer(self, digest: str, size: int, seconds: float) -> Layer:
+    def layer(
+        self, digest: str, size: int, seconds: float = 0.0, steps: Mapping[str, float] | None = None
+    ) -> Layer:
         return Layer(
             name=self.name,
             kind=self.kind,
@@ -55,6 +57,7 @@ class Part:
             digest=digest,
             bytes=size,
             seconds=seconds,
+            steps=steps or {},
             cached=False,
             mountpoint=self.mountpoint,
             environment=self.environment,

@@ -128,7 +128,7 @@ def build(call: Call) -> None:
     began = time.monotonic()
     image = build_image(locked, composition, call.home, progress=call.progress)
     took = time.monotonic() - began
-    shown = ("name", "kind", "digest", "bytes", "seconds", "cached")
+    shown = ("name", "kind", "digest", "bytes", "seconds", "steps", "cached")
     layers = [layer.model_dump(include=set(shown)) for layer in image.layers]
     if call.json:
         call.console.json({"image": image.id, "layers": layers, "seconds": round(took, 2)})

@@ -55,7 +55,8 @@ class Row:
 
 def rows(home: Home) -> list[Row]:
     """All machines, sorted by name."""
-    return [_row(machine) for machine in Machines(home).all()]
+    guest = guest_digest()
+    return [_row(machine, guest) for machine in Machines(home).all()]
 
 
 def running(machine: Machine) -> Running | None:
@@ -63,9 +64,9 @@ def running(machine: Machine) -> Running | None:
     return engine_of(machine).running(engine_machine(machine))
 
 
-def _row(machine: Machine) -> Row:
+def _row(machine: Machine, guest: str) -> Row:
     found, record = running(machine), machine.record
-    older = () if record.guest == guest_digest() else (OTHER_GUEST,)
+    older = () if record.guest == guest else (OTHER_GUEST,)
     waiting = waits(record)
     own = (*older, waiting) if waiting else older
     return Row(
