@@ -1,6 +1,6 @@
 """A layered environment against a plain venv: imports and a fit, interleaved on one machine.
 
-Usage: python benchmarks/layered.py [MACHINE] [--rounds 10]
+Usage: python -m benchmarks.layered [MACHINE] [--rounds 10]      (not part of `run_all`)
 
 The plain venv is a copy of the same environment on the machine's own disk (no EROFS, no overlay),
 so both run the same bytes with the same interpreter. Warm rounds alternate which goes first; cold
@@ -13,11 +13,16 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-DSVM = HERE.parent / "dsvm"
+from benchmarks.support import DSVM, Figure, save
+
+TEXT = """\
+The same environment twice in one machine: as a layer (EROFS under an overlay), and copied to the
+machine's own disk. Same bytes, same interpreter, in turns. Cold means that the host's page cache
+was dropped before.
+"""
 
 DRIVER = r"""
 import json, subprocess, sys, time
@@ -61,7 +66,7 @@ COLD = (
 def inside(machine: list[str], *argv: str, stdin: str = "") -> str:
     """Run a command in the machine; its stdout."""
     done = subprocess.run(
-        [str(DSVM), "run", *machine, "--", *argv],
+        [DSVM, "run", *machine, "--", *argv],
         input=stdin,
         capture_output=True,
         text=True,
@@ -77,7 +82,7 @@ def cold(machine: list[str], folder: str) -> float:
     return float(inside(machine, "/usr/bin/python3", "-c", COLD, folder))
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("machine", nargs="?")
     parser.add_argument("--rounds", type=int, default=10)
@@ -88,28 +93,23 @@ def main() -> int:
     plain = "/home/ds/.cache/dsvm-plain"
 
     inside(machine, "bash", "-c", f"rm -rf {plain} && cp -a {layered} {plain}")
+    rounds = str(options.rounds)
     warm = json.loads(
-        inside(machine, "/usr/bin/python3", "-", layered, plain, str(options.rounds), stdin=DRIVER)
+        inside(machine, "/usr/bin/python3", "-", layered, plain, rounds, stdin=DRIVER)
     )
-    result: dict[str, object] = {"rounds": options.rounds, "environment": options.environment}
-    for name, times in warm.items():
-        medians = {key: statistics.median(values) for key, values in times.items()}
-        ratio = statistics.median(
-            a / b for a, b in zip(times["layered"], times["plain"], strict=True)
-        )
-        result[name] = {**medians, "ratio": ratio}
-        print(
-            f"{name}: layered {medians['layered']:.3f} s, plain {medians['plain']:.3f} s, ", end=""
-        )
-        print(f"ratio {ratio:.3f} (median of pairs)")
     colds = [(cold(machine, layered), cold(machine, plain)) for _ in range(3)]
-    result["cold_imports"] = {"layered": [a for a, _ in colds], "plain": [b for _, b in colds]}
-    print("cold imports: layered/plain seconds", [(round(a, 2), round(b, 2)) for a, b in colds])
     inside(machine, "rm", "-rf", plain)
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "layered.json").write_text(json.dumps(result, indent=1) + "\n")
-    return 0
+    cold_times = {"layered": [one for one, _ in colds], "plain": [one for _, one in colds]}
+    times = {**warm, "cold imports": cold_times}
+    figures = [figure(f"{name}: layered by plain", pair) for name, pair in times.items()]
+    save("layered", "An environment as a layer", TEXT, figures, seconds=times)
+
+
+def figure(what: str, pair: Mapping[str, list[float]]) -> Figure:
+    """The median of the ratios of runs beside each other."""
+    values = [one / other for one, other in zip(pair["layered"], pair["plain"], strict=True)]
+    return Figure(what, statistics.median(values), "x", values=values)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

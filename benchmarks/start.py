@@ -1,77 +1,186 @@
-"""From everything cached to JupyterLab answering; `up` of a running machine; `--help`.
+"""From everything cached to a machine that is used: JupyterLab under nspawn, SSH under emulation.
 
-Usage: python benchmarks/start.py [--rounds 3]      (in a folder whose dsvm.toml is up and proven)
+Usage: python -m benchmarks.start [--rounds 3] [--boots 2]        (root)
 
-Each round stops the machine, starts it, and waits for the first HTTP 200 of JupyterLab. The bare
-time of the same engine work has no rival to run beside it here; seconds are medians.
+A machine with the profile `starter` is made first, and removed at the end. The emulated boots
+alternate with those of a bare disk: the same OS packages, sshd and network, nothing of dsvm.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
+import socket
 import statistics
 import subprocess
-import sys
+import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-HERE = Path(__file__).resolve().parent
-DSVM = str(HERE.parent / "dsvm")
+from benchmarks.support import DSVM, Figure, Runs, dsvm, ratios, save, told, wait_for
+from dsvm.build.disk import write_disk
+from dsvm.build.guest_tree import Entry
+from dsvm.build.tools_tree import ToolsTree
+from dsvm.engines.qemu import firmware
+from dsvm.engines.qemu.accelerator import EMULATION
+from dsvm.home import Home
+from dsvm.lock import read_lock
+from dsvm.machines.ports import choose_port
+from dsvm.programs import run
+from dsvm.store import Store
 
+LIMIT_S = 300
+MEMORY = "4G"
+DEFINITION = f'name = "benchmark"\nprofile = "starter"\n[size]\ncpus = 2\nmemory = "{MEMORY}"\n'
+NETWORK = b"[Match]\nName=en*\n[Network]\nDHCP=yes\n"
+PRIVATE_KEY = b"[Service]\nExecStartPre=/bin/chmod 600 /etc/ssh/ssh_host_ed25519_key\n"
+TEXT = """\
+A machine with the profile `starter`, everything built.
 
-def dsvm(*argv: str) -> str:
-    return subprocess.run([DSVM, *argv], capture_output=True, text=True, check=True).stdout
-
-
-def timed(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as page:
-            return bool(page.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def start_to_lab(url: str) -> float:
-    """Seconds from `dsvm start` of a stopped machine to JupyterLab's first 200."""
-    dsvm("stop")
-    begin = time.perf_counter()
-    child = subprocess.Popen([DSVM, "start"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not answers(url):
-        if time.perf_counter() - begin > 120:
-            raise SystemExit("JupyterLab did not answer within 120 s")
-        time.sleep(0.02)
-    seconds = time.perf_counter() - begin
-    child.wait()
-    return seconds
+- *start to JupyterLab*: from `dsvm start` of a stopped machine (nspawn) to the first answer 200.
+- *emulated boot to SSH*: from `dsvm start --engine qemu` without KVM to sshd's greeting, beside the
+  best bare boot: the same OS packages, sshd and network on a disk of the same kind (UEFI, NVMe,
+  no initramfs), and nothing of dsvm. They take turns.
+"""
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    url = json.loads(dsvm("up", "--json"))["apps"]["jupyterlab"]["url"]
-    figures = {
-        "start_to_jupyterlab": [start_to_lab(url) for _ in range(rounds)],
-        "up_of_running": [timed(lambda: dsvm("up")) for _ in range(rounds + 2)],
-        "help": [timed(lambda: dsvm("--help")) for _ in range(rounds + 7)],
-    }
-    result = {name: statistics.median(values) for name, values in figures.items()}
-    for name, seconds in result.items():
-        print(f"{name}: {seconds:.2f} s (median of {len(figures[name])})")
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "start.json").write_text(json.dumps(result, indent=1) + "\n")
-    return 0
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--boots", type=int, default=2)
+    asked = parser.parse_args()
+    home, runs = Home.default(), Runs()
+    with tempfile.TemporaryDirectory(prefix="dsvm-benchmark-") as scratch:
+        place = Path(scratch)
+        (place / "dsvm.toml").write_text(DEFINITION)
+        up = told(home.root, "up", "--engine", "nspawn", cwd=place)
+        try:
+            _native(home, place, up, runs, asked.rounds)
+            _emulated(home, place, up, runs, asked.boots)
+        finally:
+            dsvm(home.root, "rm", "--yes", cwd=place)
+    save("start", "From everything cached to work", TEXT, _figures(runs), runs=runs.json())
+
+
+def _native(home: Home, place: Path, up: dict[str, Any], runs: Runs, rounds: int) -> None:
+    url = up["apps"]["jupyterlab"]["url"]
+    for _ in range(rounds):
+        dsvm(home.root, "stop", cwd=place)
+        runs.add("start to JupyterLab", _started(home, place, [], lambda: wait_for(url)))
+        for what, words in (("up, nothing changed", ["up"]), ("--help", ["--help"])):
+            began = time.perf_counter()
+            dsvm(home.root, *words, cwd=place)
+            runs.add(what, time.perf_counter() - began)
+
+
+def _emulated(home: Home, place: Path, up: dict[str, Any], runs: Runs, boots: int) -> None:
+    disk = bare_disk(home, place)
+    port = int(up["ssh"]["port"])
+    for count in range(boots + 1):
+        dsvm(home.root, "stop", cwd=place)
+        words = ["--engine", "qemu"]
+        took = _started(home, place, words, lambda: greeted(port))
+        bare = bare_boot(disk, place)
+        if count:  # the first one under another engine is not what is measured
+            runs.add("emulated boot: dsvm", took)
+            runs.add("emulated boot: bare", bare)
+
+
+def _started(home: Home, place: Path, words: list[str], answered: Callable[[], None]) -> float:
+    """Seconds from `dsvm start` until it is answered; the command has ended then, too."""
+    environment = {**os.environ, "DSVM_HOME": str(home.root)}
+    began = time.perf_counter()
+    command = [DSVM, "start", *words]
+    started = subprocess.Popen(command, cwd=place, env=environment, stderr=subprocess.DEVNULL)
+    answered()
+    took = time.perf_counter() - began
+    if started.wait():
+        raise SystemExit("dsvm start failed")
+    return took
+
+
+def bare_disk(home: Home, place: Path) -> Path:
+    """A disk made from the OS layer alone, with what sshd and the network need."""
+    lock = read_lock(place / "dsvm.lock")
+    assert lock is not None
+    layers = json.loads(dsvm(home.root, "build", "--json", "--yes", cwd=place))["layers"]
+    digest = next(layer["digest"] for layer in layers if layer["kind"] == "os")
+    store, log = Store(home.store), place / "bare.log"
+    tools = ToolsTree.of(lock.tools_tree, store, home)
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / "key"])
+    entries = [
+        Entry(PurePosixPath("etc/ssh/ssh_host_ed25519_key"), (place / "key").read_bytes()),
+        Entry(PurePosixPath("etc/systemd/network/10-bare.network"), NETWORK),
+        Entry(PurePosixPath("etc/systemd/system/ssh.service.d/10-bare.conf"), PRIVATE_KEY),
+    ]
+    disk = place / "bare.raw"
+    write_disk(store.get(digest), entries, disk, tools, digest, place, log)
+    return disk
+
+
+def bare_boot(disk: Path, place: Path) -> float:
+    """Seconds from the start of QEMU to sshd's greeting; nothing is written to the disk."""
+    found = firmware.find()
+    assert found is not None
+    port = choose_port("benchmark", set())
+    (place / "vars.fd").write_bytes(found.variables.read_bytes())
+    argv = [
+        *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35"),
+        *(*EMULATION.argv, "-smp", "2", "-m", MEMORY, "-display", "none"),
+        *("-drive", f"if=pflash,format=raw,readonly=on,file={found.code}"),
+        *("-drive", f"if=pflash,format=raw,file={place / 'vars.fd'}"),
+        *("-drive", f"if=none,id=disk,format=raw,snapshot=on,file={disk}"),
+        *("-device", "nvme,drive=disk,serial=bare,bootindex=0", "-device", "virtio-rng-pci"),
+        *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"),
+        *("-device", "virtio-net-pci,netdev=net,romfile="),
+    ]
+    began = time.perf_counter()
+    machine = subprocess.Popen(argv)
+    try:
+        greeted(port)
+        return time.perf_counter() - began
+    finally:
+        machine.send_signal(signal.SIGTERM)
+        machine.wait()
+
+
+def greeted(port: int) -> None:
+    """Wait for sshd's greeting. We greet first: passt of Debian 12 wants the host to begin."""
+    until = time.monotonic() + LIMIT_S
+    while time.monotonic() < until:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=2) as line:
+                line.settimeout(2)
+                line.sendall(b"SSH-2.0-benchmark\r\n")
+                if line.recv(16).startswith(b"SSH-2.0"):
+                    return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit(f"no sshd on port {port} within {LIMIT_S} s")
+
+
+def _figures(runs: Runs) -> list[Figure]:
+    def seconds(what: str, target: float | None) -> Figure:
+        values = runs.seconds(what)
+        return Figure(what, statistics.median(values), "s", target, values=values)
+
+    pairs = ratios(runs, "emulated boot: dsvm", "emulated boot: bare")
+    return [
+        seconds("start to JupyterLab", 5),
+        seconds("up, nothing changed", None),
+        seconds("--help", 0.2),
+        Figure(
+            "emulated boot to SSH by a bare one", statistics.median(pairs), "x", 1.5, True, pairs
+        ),
+        seconds("emulated boot: dsvm", None),
+        seconds("emulated boot: bare", None),
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

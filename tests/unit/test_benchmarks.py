@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import pytest
+
 from benchmarks.growth import exponent
 from benchmarks.page import DOCS, pages, read_results
 from benchmarks.support import Figure, Runs, Taken, ratios
-
 from tests.console_blocks import CHECKOUT
 
 NEW = "python -m benchmarks.page"
@@ -33,7 +33,8 @@ def test_every_figure_stands_beside_its_target() -> None:
     for result in read_results().values():
         for one in result["figures"]:
             line = next(line for line in page.splitlines() if line.startswith(f"| {one['what']} |"))
-            assert (f"{one['target']:g} |" in line) == (one["target"] is not None)
+            if one["target"] is not None:
+                assert f"{one['target']:g} |" in line
             assert ("missed" in line) == (one["met"] is False)
 
 
