@@ -43,7 +43,7 @@ profile = ""
 tools = [{tools}]
 [size]
 cpus = 1
-memory = "384M"
+memory = "512M"
 [catalog]
 paths = ["{catalog}"]
 """

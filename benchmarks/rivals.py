@@ -1,6 +1,6 @@
 """dsvm beside what a person would do instead, in one run: cold, after a change, once more.
 
-Usage: python -m benchmarks.rivals [--rounds 2] [--folder WHERE]        (root)
+Usage: python -m benchmarks.rivals [--rounds 2] [--folder WHERE] [--small]        (root)
 
 Everybody installs the same locked packages from the same local files. The order changes from
 round to round. What is compared with what is said in `TEXT`, which is on the page, too.
@@ -45,12 +45,14 @@ MINIMAL = "apt,ca-certificates"
 BOOTABLE = "apt,ca-certificates,dbus,systemd,systemd-sysv"
 DEFINITION = """\
 name = "{name}"
-profile = "starter"
+{tools}
 [environments.churn]
 requirements = [{requirements}]
 [size]
 memory = "4G"
 """
+STARTER = 'profile = "starter"'
+SMALL = 'profile = ""\ntools = ["jupyterlab"]'
 BEFORE = '"polars", "lightgbm", "pandas", "scikit-learn"'
 AFTER = f'{BEFORE}, "humanize"'
 TEXT = """\
@@ -77,6 +79,7 @@ class Race:
 
     scratch: Path
     warm: Home
+    tools: str
     locks: tuple[Lock, Lock] = field(init=False)
     runs: Runs = field(default_factory=Runs)
     layers: list[dict[str, Any]] = field(default_factory=list)
@@ -182,7 +185,7 @@ class Race:
     def _folder(self, folder: str, name: str, requirements: str, lock: Lock | None = None) -> Path:
         place = self.scratch / folder
         place.mkdir(exist_ok=True)
-        text = DEFINITION.format(name=name, requirements=requirements)
+        text = DEFINITION.format(name=name, tools=self.tools, requirements=requirements)
         (place / "dsvm.toml").write_text(text)
         if lock:
             write_lock(place / "dsvm.lock", lock)
@@ -204,12 +207,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
+    parser.add_argument(
+        "--small", action="store_true", help="try the benchmark itself; no result is written"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dsvm-benchmark-", dir=asked.folder) as scratch:
-        race = Race(Path(scratch), Home.default())
+        race = Race(Path(scratch), Home.default(), SMALL if asked.small else STARTER)
         race.prepare()
         for number in range(asked.rounds):
             race.round(number)
+    if asked.small:
+        print(race.runs.json(), *_figures(race), sep="\n")
+        return
     lock = race.locks[0]
     save(
         "rivals",

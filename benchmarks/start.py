@@ -37,6 +37,7 @@ LIMIT_S = 300
 MEMORY = "4G"
 DEFINITION = f'name = "benchmark"\nprofile = "starter"\n[size]\ncpus = 2\nmemory = "{MEMORY}"\n'
 NETWORK = b"[Match]\nName=en*\n[Network]\nDHCP=yes\n"
+UNITS = PurePosixPath("etc/systemd/system")
 PRIVATE_KEY = b"[Service]\nExecStartPre=/bin/chmod 600 /etc/ssh/ssh_host_ed25519_key\n"
 TEXT = """\
 A machine with the profile `starter`, everything built.
@@ -115,7 +116,12 @@ def bare_disk(home: Home, place: Path) -> Path:
     entries = [
         Entry(PurePosixPath("etc/ssh/ssh_host_ed25519_key"), (place / "key").read_bytes()),
         Entry(PurePosixPath("etc/systemd/network/10-bare.network"), NETWORK),
-        Entry(PurePosixPath("etc/systemd/system/ssh.service.d/10-bare.conf"), PRIVATE_KEY),
+        Entry(UNITS / "ssh.service.d/10-bare.conf", PRIVATE_KEY),
+        Entry(UNITS / "sshd-keygen.service", link="/dev/null"),
+        Entry(
+            UNITS / "multi-user.target.wants/systemd-networkd.service",
+            link="/usr/lib/systemd/system/systemd-networkd.service",
+        ),
     ]
     disk = place / "bare.raw"
     write_disk(store.get(digest), entries, disk, tools, digest, place, log)

@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -210,9 +210,12 @@ def cpu_group() -> Iterator[Callable[[], float | None]]:
     try:
         yield spent
     finally:
-        for process in (group / "cgroup.procs").read_text().split():
-            (group.parent / "cgroup.procs").write_text(process)
-        group.rmdir()
+        below = sorted(group.rglob("*/"), key=lambda one: -len(one.parts))
+        for one in (*below, group):
+            with suppress(OSError):  # a process, or its group, may be gone by now
+                for process in (one / "cgroup.procs").read_text().split():
+                    (group.parent / "cgroup.procs").write_text(process)
+                one.rmdir()
 
 
 def wait_for(url: str) -> None:
