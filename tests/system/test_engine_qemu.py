@@ -14,10 +14,14 @@ from typing import Any
 
 import pytest
 
+from dsvm.engines.qemu.engine import CUT_OFF
 from dsvm.engines.sockets import reachable
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
+from dsvm.store import Store
+from tests.system.ports import LOOPBACK, named, not_of_others, processes
+from tests.system.spare import command
 from tests.system.typed import Dsvm
 
 BOOT_S = 500
@@ -116,15 +120,17 @@ def sound(machine: Machine) -> bool:
     return subprocess.run(check, check=False).returncode == 0
 
 
-def test_emulation_is_said_and_only_the_loopback_listens(machine: Machine, dsvm: Dsvm) -> None:
+def test_emulation_is_said_and_the_host_listens_where_ls_says_alone(
+    home: Home, machine: Machine, dsvm: Dsvm
+) -> None:
     row = listed(dsvm)
 
     assert (row["state"], row["engine"]) == ("running", "qemu")
     assert len(row["notes"]) == len(set(row["notes"]))
-    sockets = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
-    passt = [line.split()[3] for line in sockets.splitlines() if "passt" in line]
-    assert f"127.0.0.1:{machine.record.ssh_port}" in passt
-    assert all(address.startswith("127.0.0.1:") for address in passt)
+    taken = not_of_others(home)
+    assert machine.record.ssh_port in {one.port for one in taken}
+    assert {one.port for one in taken} == named(dsvm)
+    assert {one.address for one in taken} <= LOOPBACK
 
 
 def test_its_disk_grows_while_it_runs(machine: Machine, dsvm: Dsvm, home: Home) -> None:
@@ -181,6 +187,33 @@ def test_a_disk_in_use_is_refused_to_everyone_else(machine: Machine, dsvm: Dsvm)
     assert "lock" in opened.stderr
 
 
+def test_a_machine_whose_passt_is_killed_is_told_and_comes_back(
+    machine: Machine, dsvm: Dsvm
+) -> None:
+    before = carried(dsvm)
+    forward = f"127.0.0.1/{machine.record.ssh_port}:22"
+    (passt,) = [pid for pid in processes() if f"passt --quiet {forward}" in short(pid)]
+
+    os.kill(passt, signal.SIGKILL)
+
+    deadline = time.monotonic() + 20
+    while CUT_OFF not in listed(dsvm)["notes"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert listed(dsvm)["state"] == "running"
+    back = dsvm("start", "both", timeout_s=BOOT_S)
+    assert back.returncode == 0, back.stderr
+    assert "both has lost its network and restarts" in back.stderr
+    assert CUT_OFF not in listed(dsvm)["notes"]
+    assert carried(dsvm) == before
+
+
+def short(pid: int) -> str:
+    """A passt's command: its name and what it forwards."""
+    words = command(pid).split()
+    return " ".join([*words[:2], *(word for word in words if ":22" in word)])
+
+
 def test_a_killed_qemu_leaves_nothing_and_the_machine_comes_back(
     machine: Machine, dsvm: Dsvm
 ) -> None:
@@ -198,4 +231,28 @@ def test_a_killed_qemu_leaves_nothing_and_the_machine_comes_back(
     assert back.returncode == 0, back.stderr
     assert ran(dsvm, "cat", "synced") == "kept"
     assert file_system(dsvm) > 0.95 * 60 * GIB
+
+
+def test_a_damaged_layer_is_never_shown_to_a_virtual_machine(
+    machine: Machine, home: Home, dsvm: Dsvm
+) -> None:
+    """The guest does not hash the layers of a local machine; the host does, before each start."""
+    assert dsvm("stop", "both").returncode == 0
+    store = Store(home.store)
+    layer = Machines(home).get("both").record.layers[0]
+    blob = store.get(layer.digest)
+    whole = blob.with_name("whole")
+    blob.rename(whole)
+    content = bytearray(whole.read_bytes())
+    content[len(content) // 2] ^= 1
+    blob.write_bytes(content)
+    try:
+        refused = dsvm("start", "both", "--engine", "qemu")
+        state = listed(dsvm)["state"]
+    finally:
+        whole.replace(blob)
+
+    assert refused.returncode == 1
+    assert f"{layer.name}: damaged" in refused.stderr
+    assert state == "stopped"
     assert dsvm("rm", "both", "--yes").returncode == 0

@@ -87,12 +87,14 @@ class Running:
     """`pid` is the one process by whose death the whole machine dies; `since` is Unix time.
 
     `patience` is by what to multiply the time anything in it may take: 1 at native speed.
+    `cut_off`: what joined it to the network has died, and only a new start brings it back.
     """
 
     pid: int
     since: float
     notes: tuple[str, ...] = ()
     patience: float = 1.0
+    cut_off: bool = False
 
 
 class Engine(Protocol):

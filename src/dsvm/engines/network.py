@@ -19,19 +19,31 @@ class PortTaken(DsvmError):
     """Another program listens where a port of the machine is to appear."""
 
 
+def is_free(port: int) -> bool:
+    """Whether nothing listens on this port of the loopback now."""
+    return _refusal(port) is None
+
+
 def check_ports(ports: Mapping[int, int]) -> None:
     """Raise `PortTaken` for the first port of the host's loopback that is not free."""
     for inside, outside in sorted(ports.items()):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", outside))
-            except OSError as refused:
-                raise PortTaken(
-                    f"port {outside} of this host is taken",
-                    cause=f"the machine's port {inside} is to appear there: {refused.strerror}",
-                    remedy="stop the program that listens there, or start again to get another",
-                ) from None
+        if refused := _refusal(outside):
+            raise PortTaken(
+                f"port {outside} of this host is taken",
+                cause=f"the machine's port {inside} is to appear there: {refused}",
+                remedy="stop the program that listens there, or start again to get another",
+            )
+
+
+def _refusal(port: int) -> str | None:
+    with socket.socket() as probe:
+        # As sshd and pasta do: a connection that just ended does not keep the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as refused:
+            return refused.strerror or "taken"
+    return None
 
 
 def resolv_conf(host: Path = Path("/etc/resolv.conf")) -> str:

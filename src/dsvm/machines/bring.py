@@ -24,7 +24,7 @@ from dsvm.machines.engine import differs, switch_engine
 from dsvm.machines.enlarge import grow_running
 from dsvm.machines.inputs import LOCK, read_inputs
 from dsvm.machines.inside import copy_files
-from dsvm.machines.lifecycle import start_held, stop_held, wait_ready
+from dsvm.machines.lifecycle import end_cut_off, start_held, stop_held, wait_ready
 from dsvm.machines.listing import running
 from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.mend import mend
@@ -126,6 +126,7 @@ class Bring:
     ) -> tuple[Machine, tuple[str, ...] | None]:
         """The machine as it is wished, and which tools to prove (all if empty; None: none)."""
         check_owner(machine, self.definition)
+        end_cut_off(machine, self.progress)
         switched = differs(machine, self.engine)
         if switched:
             machine = self._switched(machine)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from dsvm.build.guest_tree import guest_digest
+from dsvm.engines.network import is_free
 from dsvm.home import Home
 from dsvm.machines.engine import switch_engine
 from dsvm.machines.enlarge import grow_stopped
 from dsvm.machines.inside import apply_seed, guest_state
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import applied, engine_machine, engine_of, patience
-from dsvm.machines.ports import choose_port, is_free
+from dsvm.machines.ports import choose_port
 from dsvm.machines.renew import renew_guest
 from dsvm.machines.seed import refresh_network
 from dsvm.machines.sound import check_sound
@@ -48,6 +49,7 @@ def start_held(
 ) -> Machine:
     """As `start`, by who holds the machine; with `renew` it gets the guest code of this dsvm."""
     engine = engine_of(machine)
+    end_cut_off(machine, progress)
     if engine.running(engine_machine(machine)) is None:
         machine = _with_free_ports(machines, machine, progress)
         check_sound(machine, progress)
@@ -62,6 +64,14 @@ def start_held(
     if renew:
         return renewed(machines, machine, progress)
     return seen(machines, machine, guest_state(machine))
+
+
+def end_cut_off(machine: Machine, progress: Progress) -> None:
+    """Stop a machine that has lost its network: nothing reaches it until it starts again."""
+    found = engine_of(machine).running(engine_machine(machine))
+    if found and found.cut_off:
+        progress.note(f"{machine.name} has lost its network and restarts")
+        stop_held(machine)
 
 
 def wait_ready(machine: Machine) -> None:

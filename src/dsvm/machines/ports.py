@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 from collections.abc import Collection, Iterator
+
+from dsvm.engines.network import is_free
 
 FIRST, COUNT = 20000, 10000
 """Below Linux's own range for outgoing connections (32768 and up), above the well-known ones."""
@@ -19,18 +20,6 @@ def choose_port(seed: str, taken: Collection[int]) -> int:
         if port not in taken and is_free(port):
             return port
     raise OSError(f"no port from {FIRST} to {FIRST + COUNT - 1} is free")
-
-
-def is_free(port: int) -> bool:
-    """Whether nothing listens on this port of the loopback now."""
-    with socket.socket() as probe:
-        # As sshd and pasta do: a connection that just ended does not keep the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _candidates(seed: str) -> Iterator[int]:

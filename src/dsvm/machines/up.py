@@ -96,7 +96,8 @@ def up(
         check_owner(known, definition)
         same = known.record.inputs == read_inputs(definition)
         same = same and not differs(known, engine)
-        if same and known.record.guest == guest_digest() and running(known):
+        found = running(known) if same and known.record.guest == guest_digest() else None
+        if found and not found.cut_off:
             nothing = dict.fromkeys(PHASES, 0.0)
             return UpResult(known, nothing, (), (), True, last_report(known))
     from dsvm.machines.bring import Bring

@@ -10,6 +10,7 @@ import pytest
 
 from dsvm.definition import Host
 from dsvm.definition.model import SizeDefinition
+from dsvm.engines.network import is_free
 from dsvm.errors import DsvmError, UsageError
 from dsvm.machines.inputs import read_inputs
 from dsvm.machines.keys import make_keys, public
@@ -18,7 +19,7 @@ from dsvm.machines.model import AppPage
 from dsvm.machines.naming import resolve
 from dsvm.machines.pages import pages
 from dsvm.machines.parts import engine_machine
-from dsvm.machines.ports import choose_port, is_free
+from dsvm.machines.ports import choose_port
 from dsvm.machines.reports import last_report
 from dsvm.machines.size import choose_size
 from tests.unit.machines.support import machine, new_home

@@ -19,7 +19,7 @@ from dsvm.engines.base import (
     Unusable,
     Usable,
 )
-from dsvm.engines.network import RESOLVER, check_ports, resolv_conf
+from dsvm.engines.network import RESOLVER, check_ports, is_free, resolv_conf
 from dsvm.engines.qemu import command, firmware, passt, probe, process, seed_disk
 from dsvm.engines.qemu.places import Places, State, read_state, write_state
 from dsvm.engines.storage import DiskInUse
@@ -35,6 +35,7 @@ KILL_TIMEOUT_S = 10.0
 PRESS_AGAIN_S = 10.0
 POLL_S = 0.02
 IN_USE = '" lock'
+CUT_OFF = "its network has died: `dsvm start` restarts it"
 
 
 class QemuEngine:
@@ -87,7 +88,10 @@ class QemuEngine:
         if pid is None:
             return None
         state = read_state(places)
-        return Running(pid, places.pid.stat().st_mtime, state.notes, state.patience)
+        # Its network is another process, which QEMU outlives. It holds the port as long as it does.
+        cut_off = is_free(machine.ports[SSH_PORT])
+        notes = (*state.notes, CUT_OFF) if cut_off else state.notes
+        return Running(pid, places.pid.stat().st_mtime, notes, state.patience, cut_off)
 
     def ssh(self, machine: EngineMachine) -> SshAddress:
         return SshAddress(LOOPBACK, machine.ports[SSH_PORT])
