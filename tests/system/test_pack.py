@@ -16,6 +16,7 @@ from dsvm.home import Home
 from dsvm.machines.disk import adopt_disk
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
+from dsvm.store import Store
 from tests.system.typed import Dsvm
 
 NAME = "packed"
@@ -110,6 +111,8 @@ def test_a_running_machine_goes_to_another_computer_and_engine(
     told = json.loads(said)
 
     assert told["missing_layers"] == []
+    # A stranger's layers run where they came with, and are no results of a build here.
+    assert Store(Home(there.home).store).records("layers") == []
     assert Path(told["folder"]) == tmp_path / NAME
     assert (tmp_path / NAME / "dsvm.toml").read_text() == DEFINITION
     done(there, "start", NAME)

@@ -7,7 +7,6 @@ apt's and npm's settings of the host.
 from __future__ import annotations
 
 import base64
-import socket
 import stat
 import subprocess
 import threading
@@ -18,10 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
+from tests.system.ports import own_address
 from tests.system.proxy import proxy
 from tests.system.typed import Dsvm
 
@@ -110,16 +111,6 @@ def planted(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) ->
     dsvm("rm", NAME, "--yes")
 
 
-def own_address() -> str:
-    """The address by which this host reaches others; empty where it has none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return ""
-        return str(probe.getsockname()[0])
-
-
 @contextmanager
 def watched(shown: set[str]) -> Iterator[None]:
     """Collect the command lines that show the password meanwhile."""
@@ -155,24 +146,58 @@ def test_a_password_of_the_hosts_is_in_no_file_but_three_that_need_it(planted: P
     folder = planted.machine.folder
     seed, disk = folder / "seed" / "seed.json", folder / "disk.qcow2"
     for_apt = set((planted.home.cache / "apt").glob("*/apt.conf"))
-    written = {
-        path
-        for path in planted.home.root.rglob("*")
-        if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= planted.began
-    }
+    written = written_since(planted)
     holding = set(filter(holds, written))
 
     assert any(path.suffix == ".qcow2" for path in written)
     assert any("reports" in path.parts for path in written)
     assert seed in holding
     assert holding <= {seed, disk} | for_apt
-    for path in holding:
-        assert any(not stat.S_IMODE(one.stat().st_mode) & 7 for one in (path, *path.parents)), path
+    assert not [path for path in holding if open_to_others(path)]
 
 
-def holds(path: Path) -> bool:
-    words = [word for shape in SHAPES for word in ("-e", shape.decode())]
+def written_since(planted: Planted) -> set[Path]:
+    return {
+        path
+        for path in planted.home.root.rglob("*")
+        if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= planted.began
+    }
+
+
+def holds(path: Path, *shapes: bytes) -> bool:
+    words = [word for shape in shapes or SHAPES for word in ("-e", shape.decode())]
     return subprocess.run(["grep", "-qaF", *words, path], check=False).returncode == 0
+
+
+def open_to_others(path: Path) -> bool:
+    return all(stat.S_IMODE(one.stat().st_mode) & 7 for one in (path, *path.parents))
+
+
+def test_a_password_of_the_hosts_is_in_no_pack_and_no_exported_image(
+    planted: Planted, dsvm: Dsvm, tmp_path: Path
+) -> None:
+    pack, image, shown = planted.folder / "out.dsvm", planted.folder / "out.raw", set[str]()
+    commands = [["snapshot"], ["pack", NAME, pack.name]]
+    commands.append(["image", "export", image.name, "--format", "raw"])
+    with watched(shown):
+        for words in commands:
+            done = dsvm(*words, "--yes", cwd=planted.folder, env=planted.env, timeout_s=900)
+            assert done.returncode == 0, done.stderr
+            assert SECRET not in done.stdout + done.stderr
+    with pack.open("rb") as packed, (tmp_path / "unpacked").open("wb") as unpacked:
+        zstandard.ZstdDecompressor().copy_stream(packed, unpacked)
+
+    assert shown == set()
+    for file, word in ((tmp_path / "unpacked", NAME), (image, "dsvm-guest")):
+        assert holds(file, word.encode()), "what is looked through is not what it should be"
+        assert not holds(file)
+    holding = set(filter(holds, written_since(planted)))
+    assert any(path.match("snapshots/*/seed/seed.json") for path in holding)
+    own = {path for path in holding if path.is_relative_to(planted.machine.folder)}
+    assert holding - own <= set((planted.home.cache / "apt").glob("*/apt.conf"))
+    assert not [path for path in holding if open_to_others(path)]
+    for file in (pack, image):
+        file.unlink()
 
 
 def test_inside_only_the_login_and_root_read_it(planted: Planted) -> None:

@@ -6,11 +6,8 @@ What a machine inherits of its host's passwords is in `test_secrets.py`.
 from __future__ import annotations
 
 import json
-import socket
 import stat
 import subprocess
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,52 +15,17 @@ import pytest
 from dsvm.home import Home
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
+from tests.system.ports import (
+    LOOPBACK,
+    answers,
+    listeners,
+    named,
+    not_of_others,
+    own_address,
+    sockets_of,
+)
 from tests.system.spare import command, family
 from tests.system.typed import Dsvm
-
-LISTEN = "0A"
-LOOPBACK = {"127.0.0.1", "::1"}
-
-
-@dataclass(frozen=True)
-class Listener:
-    """One socket of the host's network that waits for others."""
-
-    kind: str
-    address: str
-    port: int
-    inode: str
-
-
-def listeners() -> list[Listener]:
-    """All of the host's: TCP that listens, UDP that is bound (proc_net(5))."""
-    found = []
-    for kind in ("tcp", "tcp6", "udp", "udp6"):
-        for line in Path("/proc/net", kind).read_text().splitlines()[1:]:
-            fields = line.split()
-            address, _, port = fields[1].partition(":")
-            waits = fields[3] == LISTEN if kind.startswith("tcp") else True
-            if waits:
-                found.append(Listener(kind, _readable(address), int(port, 16), fields[9]))
-    return found
-
-
-def _readable(address: str) -> str:
-    """Each four bytes are a number in this host's order; all hosts of dsvm are little-endian."""
-    words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
-    kind = socket.AF_INET if len(words) == 1 else socket.AF_INET6
-    return socket.inet_ntop(kind, b"".join(words))
-
-
-def sockets_of(processes: set[int]) -> set[str]:
-    """The inodes of the sockets that these processes have open."""
-    found = set()
-    for process in processes:
-        with suppress(OSError):
-            for file in Path(f"/proc/{process}/fd").iterdir():
-                with suppress(OSError):
-                    found.add(str(file.readlink()).removeprefix("socket:[").rstrip("]"))
-    return found
 
 
 def processes_of(machine: Machine) -> set[int]:
@@ -89,6 +51,27 @@ def test_a_machine_takes_the_ports_that_ls_names_on_the_loopback_and_no_other(
     assert set(named) == {"ssh", *machine.record.apps}
     assert {one.port for one in taken} == set(named.values())
     assert {one.address for one in taken} <= LOOPBACK
+
+
+def test_a_scan_of_the_host_finds_what_ls_names_on_the_loopback_and_no_other(
+    home: Home, dsvm: Dsvm, small: Machine, starter: Machine
+) -> None:
+    taken = not_of_others(home)
+
+    assert {one.port for one in taken} == named(dsvm)
+    assert {one.address for one in taken} <= LOOPBACK
+    assert {small.record.ssh_port, starter.record.ssh_port} <= named(dsvm)
+    if address := own_address():
+        assert not [port for port in named(dsvm) if answers(address, port)]
+
+
+def test_a_stopped_machine_takes_no_port(home: Home, dsvm: Dsvm, small: Machine) -> None:
+    assert dsvm("stop", small.name).returncode == 0
+    try:
+        assert not {one.port for one in not_of_others(home)} & {small.record.ssh_port}
+        assert {one.port for one in not_of_others(home)} == named(dsvm)
+    finally:
+        assert dsvm("start", small.name).returncode == 0
 
 
 def test_nobody_has_a_password(small: Machine) -> None:
