@@ -29,6 +29,8 @@ SHOWN = 5
 SSH_PORT = 22
 FIRST_USER = 1000
 LOOPBACK = ("127.", "::1", "::ffff:127.")
+# Where a virtual machine asks for its address (RFC 2131, RFC 8415): told by name and port at once.
+DHCP = {("systemd-network", "udp", 68), ("systemd-network", "udp", 546)}
 # The guest keeps a block of its own in these (dsvm.guest.users).
 GUEST_FILES = {"/etc/pam.d/sshd"}
 # `??5?????? c /etc/a`, `missing     /usr/b (Permission denied)`
@@ -242,7 +244,8 @@ def judge_ports(
     """Nothing of the system listens but what is declared; what a person runs is told.
 
     On the loopback people (and their kernels) may listen as they like, and the services of the
-    tools at their ports `loopback`.
+    tools at their ports `loopback`. Where the machine's network gives the address, its own client
+    waits for it.
     """
     found = Found(measured={"declared": sorted(declared)})
     for one in sockets:
@@ -251,7 +254,8 @@ def judge_ports(
         person = int(str(one["uid"])) >= FIRST_USER
         if one["protocol"] == "tcp" and (port in declared or (inner and port in loopback)):
             continue
-        if inner and person:
+        asks_address = (one["program"], one["protocol"], port) in DHCP and not person
+        if asks_address or (inner and person):
             continue
         line = f"{one['program']} listens on {one['protocol']} {address}:{port}"
         (found.changes if person else found.faults).append(line)

@@ -73,6 +73,14 @@ def test_an_undeclared_port_of_the_system_fails() -> None:
     assert found.faults == ["x listens on tcp 127.0.0.1:631"]
 
 
+def test_only_the_networks_own_client_may_wait_for_an_address() -> None:
+    client = socket("192.0.2.2", 68, 998) | {"protocol": "udp", "program": "systemd-network"}
+    other = client | {"program": "dnsmasq"}
+
+    assert judge_ports([client, client | {"port": 546}], {22}).faults == []
+    assert judge_ports([other], {22}).faults == ["dnsmasq listens on udp 192.0.2.2:68"]
+
+
 def test_a_persons_server_is_told_when_others_reach_it() -> None:
     found = judge_ports([socket("127.0.0.1", 5555, 1000), socket("0.0.0.0", 80, 1000)], {22})
 
