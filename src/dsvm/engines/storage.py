@@ -1,5 +1,8 @@
 """A qcow2 disk as a plain file, by `qemu-storage-daemon`'s FUSE export.
 
+Where the host lets its user have no FUSE (/dev/fuse is missing, or root's alone), work that takes
+moments is done in a copy (`dsvm.engines.rawcopy`); a machine cannot run so.
+
 The daemon locks the qcow2 file: a disk in use is refused to another opener. Killing it is a
 power cut for what is mounted from it; ending it by SIGTERM flushes.
 """
@@ -15,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from dsvm.engines import rawcopy
 from dsvm.errors import DsvmError
 from dsvm.programs import ProgramFailed
 
@@ -24,8 +28,16 @@ FLUSH_TIMEOUT_S = 60.0
 POLL_S = 0.005
 
 
+IN_USE = '" lock'
+"""In what QEMU and its tools say of a disk that another process has open."""
+
+
 class DiskInUse(DsvmError):
     """Another process has the disk open."""
+
+
+class NoFuse(ProgramFailed):
+    """The host's FUSE is not for this user."""
 
 
 class Storage:
@@ -49,8 +61,16 @@ class Storage:
 def exported(
     disk: Path, at: Path, log: Path, window: tuple[int, int] | None = None
 ) -> Iterator[Path]:
-    """`export` for the time of a `with`, flushed and closed at its end."""
-    daemon = export(disk, at, log, window=window)
+    """The disk as a raw file for the time of a `with`, flushed and closed at its end.
+
+    It is the file `at`, or a copy elsewhere.
+    """
+    try:
+        daemon = export(disk, at, log, window=window)
+    except NoFuse:
+        with rawcopy.copied(disk, window) as copy:
+            yield copy
+        return
     try:
         yield at
     finally:
@@ -71,7 +91,7 @@ def export(
     `window` shows a part of the disk only: offset and length in bytes.
     `wait_s` is how long a disk that another process still holds is waited for (a machine that was
     just killed lets go of it within moments). `monitor` is the socket on which the daemon takes
-    orders, for its owner only. Raises `DiskInUse`, `ProgramFailed`.
+    orders, for its owner only. Raises `DiskInUse`, `NoFuse`, `ProgramFailed`.
     """
     deadline = time.monotonic() + wait_s
     while True:
@@ -142,14 +162,15 @@ def _failure(argv: list[str], disk: Path, log: Path, start: int) -> DsvmError:
     with log.open("rb") as file:
         file.seek(start)
         said = file.read().decode(errors="replace")
-    if "lock" in said:
+    if IN_USE in said:
         return DiskInUse(
             f"the disk {disk} is in use",
             cause=said,
             remedy="stop what has it open; a machine's disk belongs to one machine",
             log=log,
         )
-    return ProgramFailed(argv, "could not open the disk", output=said, log=log)
+    kind = NoFuse if "fuse" in said.lower() else ProgramFailed
+    return kind(argv, "could not open the disk", output=said, log=log)
 
 
 def _escaped(path: Path) -> str:

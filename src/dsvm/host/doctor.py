@@ -17,7 +17,7 @@ from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.host import facts, sources
 from dsvm.host.finding import Finding
-from dsvm.host.packages import installed_by_dsvm, missing, needs
+from dsvm.host.packages import INSTALL, installed_by_dsvm, missing, needs
 from dsvm.programs import ProgramFailed, run
 from dsvm.progress import Progress
 
@@ -90,18 +90,21 @@ def _probed(engine: Engine) -> Usable | Unusable:
 
 
 def package_findings(engines: Sequence[Engine], home: Home) -> list[Finding]:
+    root = os.geteuid() == 0
     lines = [
         Finding(package, True, f"installed by dsvm: {why}", group="packages")
         for package, why in sorted(installed_by_dsvm(home).items())
     ]
-    wanted = {need.package: need for engine in engines for need in needs(engine, root=True)}
+    wanted = {need.package: need for engine in engines for need in needs(engine, root=root)}
     for need in missing(list(wanted.values())):
         lines.append(
             Finding(
                 need.package,
                 None,
                 f"not installed yet: {need.why}",
-                remedy="`dsvm up` installs what the chosen engine and the build need",
+                remedy="`dsvm up` installs what the chosen engine and the build need"
+                if root
+                else f"sudo {INSTALL} {need.package}",
                 group="packages",
             )
         )

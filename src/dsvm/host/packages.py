@@ -23,6 +23,7 @@ from dsvm.programs import ProgramFailed, run
 from dsvm.progress import Progress
 
 LISTS = Path("/var/lib/apt/lists")
+INSTALL = "apt-get install -y --no-install-recommends"
 LISTS_STALE_S = 24 * 3600
 # apt-get waits this long for another holder of dpkg's lock, such as unattended upgrades.
 DPKG_LOCK_TIMEOUT_S = 300
@@ -88,7 +89,7 @@ def ensure(
     if not lacking:
         return []
     packages = sorted({need.package for need in lacking})
-    line = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
+    line = f"{INSTALL} {' '.join(packages)}"
     for need in lacking:
         progress.note(f"needs {need.package} ({need.program}): {need.why}")
     is_root = os.geteuid() == 0 if root is None else root

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from dsvm import namespaces
 from dsvm.engines import AUTO, all_engines, engine_named
 from dsvm.engines.base import Engine, Usable
 from dsvm.home import Home
@@ -19,11 +20,13 @@ def prepare(
 
     `auto` takes an engine that is at its best here, of those whose programs are all there; else it
     installs nspawn for root and qemu for others. Costs a few milliseconds when nothing is missing.
-    Raises `DsvmError` (see `ensure`), `UsageError` for an unknown engine.
+    Raises `DsvmError` (see `ensure`, and `namespaces.require`), `UsageError` for an unknown engine.
     """
     root = os.geteuid() == 0
     chosen = _for_auto(home, root=root) if engine == AUTO else engine_named(engine, home)
-    return ensure(needs(chosen, root=root), home, progress, agree=agree)
+    installed = ensure(needs(chosen, root=root), home, progress, agree=agree)
+    namespaces.require()
+    return installed
 
 
 def _for_auto(home: Home, *, root: bool) -> Engine:

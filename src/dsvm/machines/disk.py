@@ -18,13 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dsvm
-from dsvm.engines.storage import DiskInUse
+from dsvm.engines.storage import IN_USE, DiskInUse
 from dsvm.errors import DsvmError
 from dsvm.machines.grow import LARGER_ALREADY
 from dsvm.programs import ProgramFailed, run
 
 GROW_TIMEOUT_S = 600.0
-IN_USE = "lock"
 GIB, MIB = 1 << 30, 1 << 20
 LEAST_REACH, TIMES = 256 * GIB, 4
 GROWN = "disk.grown.qcow2"

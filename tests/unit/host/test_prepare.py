@@ -30,6 +30,7 @@ def test_where_no_engine_is_installed_root_gets_nspawn_and_others_qemu(
     monkeypatch.setattr(room, "needs", wanted)
     monkeypatch.setattr(room, "ensure", install)
 
+    monkeypatch.setattr("dsvm.namespaces.require", lambda: None)
     room.prepare("auto", Home(tmp_path), Silent(), agree=lambda question: True)
 
     assert got == [expected]

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from dsvm import namespaces
 from dsvm.engines.network import RESOLVER, check_ports
 from dsvm.errors import DsvmError
 from dsvm.programs import ProgramFailed
@@ -57,6 +58,7 @@ def _start(descriptor: int, ports: Mapping[int, int], log: Path, forward_dns: bo
             raise DsvmError("`passt` did not open the machine's ports", log=log) from None
     if status != 0:
         check_ports(ports)
+        namespaces.require()  # it locks itself in one
         raise ProgramFailed(argv, f"failed with status {status}", log=log)
 
 

@@ -85,9 +85,10 @@ def _lacking(has_firmware: bool) -> Unusable | None:
     if not missing:
         return None
     packages = " ".join(sorted({wanted[name] for name in missing}))
+    as_root = "" if os.geteuid() == 0 else "sudo "
     return Unusable(
         f"not installed: {', '.join(Path(name).name for name in missing)}",
-        f"apt-get install -y --no-install-recommends {packages}",
+        f"{as_root}apt-get install -y --no-install-recommends {packages}",
     )
 
 
