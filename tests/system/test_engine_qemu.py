@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from tests.system.spare import command
 from tests.system.typed import Dsvm
 
 BOOT_S = 500
+PERSON = 4321
+"""Somebody of the host, to whom the shown folders belong."""
 GIB = 1 << 30
 TABLE = "import sqlite3; db = sqlite3.connect('rows.db'); "
 ADD = (
@@ -51,7 +55,14 @@ def machine(home: Home, dsvm: Dsvm) -> Machine:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     public = key.with_suffix(".pub").read_text().strip()
     with (folder / "dsvm.toml").open("a") as definition:
-        definition.write(f'keys = ["{public}"]\n')
+        definition.write(f'keys = ["{public}"]\n[mounts]\n')
+        for name, protected in (("shown", ""), ("kept", ":ro")):
+            place = shared(home, name)
+            place.mkdir(exist_ok=True)
+            (place / "of-host").write_text(f"{name} by the host\n")
+            for one in (place, place / "of-host"):
+                os.chown(one, PERSON, PERSON)
+            definition.write(f'"~/host/{name}" = "{place}{protected}"\n')
     up = dsvm("up", "--yes", "--engine", "nspawn", cwd=folder, timeout_s=900)
     assert up.returncode == 0, up.stderr
     assert ran(dsvm, "sh", "-c", "umask 077; mkdir work; seq 100000 > work/numbers") == ""
@@ -66,6 +77,10 @@ OVERLAY = (
     "cd $(/opt/dsvm/envs/base/bin/python -c 'import site; print(site.getsitepackages()[0])') "
     "&& echo 'answer = 42' > mine.py"
 )
+
+
+def shared(home: Home, name: str) -> Path:
+    return home.root / "definitions" / "both" / name
 
 
 def ran(dsvm: Dsvm, *command: str) -> str:
@@ -88,6 +103,7 @@ def carried(dsvm: Dsvm) -> list[str]:
         ran(dsvm, python, "-c", "import mine; print(mine.answer)"),
         ran(dsvm, "id", "ann"),
         ran(dsvm, "cat", "/etc/ssh/ssh_host_ed25519_key.pub"),
+        ran(dsvm, "sh", "-c", "cd host; stat -c '%U %G' . shown kept; cat shown/* kept/*"),
     ]
 
 
@@ -118,6 +134,38 @@ def sound(machine: Machine) -> bool:
     """Whether a stopped machine's disk is whole, also by its reference counts."""
     check = ["qemu-img", "check", "-q", str(machine.folder / "disk.qcow2")]
     return subprocess.run(check, check=False).returncode == 0
+
+
+def test_folders_of_the_host_are_shown_to_a_virtual_machine_too(
+    machine: Machine, home: Home, dsvm: Dsvm
+) -> None:
+    shown, kept = shared(home, "shown"), shared(home, "kept")
+    refused = "! touch kept/new 2>&1; ! rm kept/of-host 2>&1; ! sudo touch kept/new shown/new 2>&1"
+
+    ran(dsvm, "sh", "-c", "cd host/shown && mkdir deep && echo inside > deep/file")
+    (shown / "later").write_text("later\n")
+    said = ran(dsvm, "sh", "-c", f"cd host; {refused}")
+
+    written = shown / "deep" / "file"
+    assert written.read_text() == "inside\n"
+    assert (written.stat().st_uid, written.stat().st_gid) == (PERSON, PERSON)
+    assert ran(dsvm, "cat", "host/shown/later") == "later"
+    assert said.count("Read-only file system") == 3
+    assert sorted(one.name for one in kept.iterdir()) == ["of-host"]
+    assert not (shown / "new").exists()
+    shutil.rmtree(shown / "deep")
+    (shown / "later").unlink()
+    assert helpers(machine)  # each of them is gone when QEMU is killed below
+
+
+def helpers(machine: Machine) -> set[str]:
+    """The processes that serve the machine's folders, by the log that they write to."""
+    log, found = machine.logs / "engine.log", set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "fd" / "1").resolve() == log.resolve():
+                found.add(process.name)
+    return found
 
 
 def test_emulation_is_said_and_the_host_listens_where_ls_says_alone(
@@ -226,6 +274,9 @@ def test_a_killed_qemu_leaves_nothing_and_the_machine_comes_back(
     while listens(machine.record.ssh_port) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not listens(machine.record.ssh_port)
+    while helpers(machine) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert helpers(machine) == set()
     assert listed(dsvm)["state"] == "stopped"
     back = dsvm("start", "both", "--engine", "nspawn")
     assert back.returncode == 0, back.stderr

@@ -35,7 +35,7 @@ def choose(
 ) -> tuple[Engine, Usable]:
     """The best engine that works here, or the named one.
 
-    With `folders` only engines that show folders of the host in a machine count for `auto`.
+    With `folders` only engines count that show folders of the host in a machine.
     Raises `DsvmError` with the reason of each engine when none works.
     """
     tried = all_engines(home) if name == AUTO else (engine_named(name, home),)
@@ -45,8 +45,8 @@ def choose(
         if best and best[0] <= engine.rank:
             break
         answer = engine.probe()
-        if isinstance(answer, Usable) and name == AUTO and folders and not engine.shows_folders:
-            answer = Unusable("it cannot show folders of the host yet, and [mounts] has some")
+        if isinstance(answer, Usable) and folders:
+            answer = engine.folders() or answer
         if isinstance(answer, Unusable):
             refusals.append((engine.name, answer))
             continue

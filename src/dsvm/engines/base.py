@@ -104,15 +104,13 @@ class Engine(Protocol):
     in the folder. `rank` orders `auto`: the lowest usable one is taken; a probe may find a
     higher number than the engine's own, never a lower one.
 
-    `resizes_running`: CPUs and memory of a running machine can be changed. `shows_folders`: it
-    has `mounts`; one that has not refuses to start a machine with some. `needs_root`: it works for
-    root only.
+    `resizes_running`: CPUs and memory of a running machine can be changed. `needs_root`: it works
+    for root only.
     """
 
     name: str
     rank: int
     resizes_running: bool
-    shows_folders: bool
     needs_root: bool
 
     def programs(self) -> dict[str, str]:
@@ -122,6 +120,10 @@ class Engine(Protocol):
 
     def probe(self) -> Usable | Unusable:
         """Try for real, on this host, now."""
+        ...
+
+    def folders(self) -> Unusable | None:
+        """Why a machine with `mounts` cannot run here; None when it can."""
         ...
 
     def create(self, machine: EngineMachine) -> None: ...

@@ -16,6 +16,7 @@ from dsvm.guest import (
     hardware,
     identity,
     kernels,
+    mounts,
     network,
     seedfile,
     units,
@@ -68,6 +69,8 @@ def _apply(seed: Seed, out: Outcome) -> None:
         people = users.apply(seed, out.errors)
     with _timed(out, "network"):
         variables = network.apply(seed["network"], login, home, out)
+    with _timed(out, "mounts"):
+        mounts.apply(login, home, out.errors)
     with _timed(out, "environments"):
         gpu = hardware.nvidia()
         _tell_gpu(seed, gpu, out)

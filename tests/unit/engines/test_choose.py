@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dsvm.engines import all_engines, choose, engine_named
-from dsvm.engines.base import Unusable
+from dsvm.engines.base import Unusable, Usable
 from dsvm.engines.nspawn.probe import _storage_package
 from dsvm.errors import DsvmError, UsageError
 from dsvm.home import Home
@@ -72,3 +72,17 @@ def test_the_storage_daemon_is_in_another_package_since_qemu_8(
     (tmp_path / "os-release").write_text(release)
 
     assert _storage_package(tmp_path / "os-release") == package
+
+
+def test_an_engine_without_virtiofsd_is_refused_to_a_machine_with_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dsvm.engines.qemu.engine.QemuEngine.probe", lambda self: Usable())
+    monkeypatch.setattr("dsvm.engines.qemu.folders.program", lambda: None)
+
+    assert choose("qemu", Home(tmp_path))[0].name == "qemu"
+    with pytest.raises(DsvmError) as refused:
+        choose("qemu", Home(tmp_path), folders=True)
+
+    assert "[mounts] need virtiofsd, which is not installed" in str(refused.value)
+    assert str(refused.value).endswith("apt-get install -y --no-install-recommends virtiofsd")

@@ -52,7 +52,6 @@ class NspawnEngine:
     name = "nspawn"
     rank = 20
     resizes_running = True
-    shows_folders = True
     needs_root = True
 
     def __init__(self, home: Home) -> None:
@@ -64,6 +63,9 @@ class NspawnEngine:
     def probe(self, *, force: bool = False) -> Usable | Unusable:
         """Boot something small with all that a machine needs; the answer is kept in the cache."""
         return probe.probe(self._home, self._boot_once, force=force)
+
+    def folders(self) -> Unusable | None:
+        return None
 
     def create(self, machine: EngineMachine) -> None:
         Places(machine.folder).engine.mkdir(parents=True, exist_ok=True)

@@ -20,10 +20,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dsvm import linux
 from dsvm.engines import live, storage
 from dsvm.engines.base import AttachedLayer
 from dsvm.engines.network import RESOLVER, check_ports, resolv_conf
-from dsvm.engines.nspawn import linux, mounts, network
+from dsvm.engines.nspawn import mounts, network
 from dsvm.engines.nspawn.cgroups import Cgroup
 from dsvm.engines.nspawn.command import LAYERS, REBOOT_STATUS, Work, nspawn_argv
 from dsvm.engines.nspawn.control import Listener, Request

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from dsvm import linux
 from dsvm.engines.base import Mount
-from dsvm.engines.nspawn import linux
 from dsvm.errors import DsvmError
 
 LOGIN_ID = 1000

@@ -19,7 +19,8 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from dsvm.engines.nspawn import held, linux
+from dsvm import linux
+from dsvm.engines.nspawn import held
 from dsvm.engines.nspawn.cgroups import Cgroup, own_group
 from dsvm.engines.nspawn.control import error_data
 from dsvm.engines.nspawn.inner import Run, run_machine

@@ -20,9 +20,9 @@ from dsvm.engines.base import (
     Usable,
 )
 from dsvm.engines.network import RESOLVER, check_ports, is_free, resolv_conf
-from dsvm.engines.qemu import command, firmware, passt, probe, process, seed_disk
+from dsvm.engines.qemu import command, firmware, folders, passt, probe, process, seed_disk
 from dsvm.engines.qemu.places import Places, State, read_state, write_state
-from dsvm.engines.storage import DiskInUse
+from dsvm.engines.storage import IN_USE, DiskInUse
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 
@@ -34,7 +34,6 @@ KILL_TIMEOUT_S = 10.0
 # The power button is pressed again: before its login manager runs, a machine does not hear it.
 PRESS_AGAIN_S = 10.0
 POLL_S = 0.02
-IN_USE = '" lock'
 CUT_OFF = "its network has died: `dsvm start` restarts it"
 
 
@@ -44,7 +43,6 @@ class QemuEngine:
     name = "qemu"
     rank = 10
     resizes_running = False
-    shows_folders = False
     needs_root = False
 
     def __init__(self, home: Home) -> None:
@@ -56,6 +54,9 @@ class QemuEngine:
     def probe(self, *, force: bool = False) -> Usable | Unusable:
         """Run virtual CPUs until the firmware speaks; the answer is kept in the cache."""
         return probe.probe(self._home, force=force)
+
+    def folders(self) -> Unusable | None:
+        return folders.refusal()
 
     def create(self, machine: EngineMachine) -> None:
         _refuse_folders(machine)
@@ -77,9 +78,12 @@ class QemuEngine:
         answer = self.probe()
         notes = answer.notes if isinstance(answer, Usable) else ()
         write_state(places, State(notes, found.accelerator.patience))
-        with _network(machine, places) as (network, inherited):
-            argv = command.machine_argv(machine, found.accelerator, uefi, network)
-            _launch(machine, places, argv, inherited)
+        with (
+            _network(machine, places) as (network, joined),
+            folders.served(machine, places) as (shown, alive),
+        ):
+            argv = command.machine_argv(machine, found.accelerator, uefi, [*network, *shown])
+            _launch(machine, places, argv, (*joined, *alive))
         machine.notes.extend(note for note in notes if note not in machine.notes)
 
     def running(self, machine: EngineMachine) -> Running | None:
@@ -98,7 +102,7 @@ class QemuEngine:
 
     def attach(self, machine: EngineMachine, layers: tuple[AttachedLayer, ...]) -> None:
         places = Places(machine.folder)
-        seed_disk.write(places.seed, machine.seed, resolv_conf())
+        _write_seed(machine, places)
         try:
             known = _nodes(qmp.ask(places.qmp, ("query-named-block-nodes", {}))[0])
             for layer in layers:
@@ -160,12 +164,11 @@ class QemuEngine:
 
 
 def _refuse_folders(machine: EngineMachine) -> None:
-    if machine.mounts:
+    if machine.mounts and (refusal := folders.refusal()):
         raise DsvmError(
             f"machine `{machine.name}` cannot run with engine `qemu`",
-            cause="it cannot show folders of the host yet, and [mounts] has "
-            + ", ".join(mount.target for mount in machine.mounts),
-            remedy="take [mounts] out of dsvm.toml and use `dsvm cp`, or use another engine",
+            cause=refusal.reason,
+            remedy=refusal.remedy,
         )
 
 
@@ -174,7 +177,15 @@ def _prepare(machine: EngineMachine, places: Places, uefi: firmware.Firmware) ->
     places.engine.mkdir(mode=0o700, parents=True, exist_ok=True)
     places.console.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(uefi.variables, places.vars)
-    seed_disk.write(places.seed, machine.seed, resolv_conf())
+    _write_seed(machine, places)
+
+
+def _write_seed(machine: EngineMachine, places: Places) -> None:
+    told = {
+        "resolv.conf": resolv_conf().encode(),
+        folders.SEED_FILE: folders.told(machine.mounts),
+    }
+    seed_disk.write(places.seed, machine.seed, told)
 
 
 @contextmanager
@@ -260,3 +271,4 @@ def _sweep(places: Places) -> None:
     """What a killed QEMU could not put away."""
     for file in (places.pid, places.qmp, places.vnc, places.state, places.seed):
         file.unlink(missing_ok=True)
+    folders.sweep(places)

@@ -5,6 +5,7 @@
   state.json   how it was started: notes, patience (mode 0600)
   qmp          socket: the machine's monitor
   vnc          socket: the machine's display
+  folder-N     sockets: what serves the N-th folder of the host (dsvm.engines.qemu.folders)
   vars.fd      the UEFI firmware's variables
   seed.disk    the seed as the guest reads it (mode 0600)
 """

@@ -39,11 +39,10 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     return data
 
 
-def write(disk: Path, seed: Path, resolv_conf: str) -> None:
-    """Write the files of the folder `seed`, and the machine's name servers, to `disk`, in place."""
+def write(disk: Path, seed: Path, told: Mapping[str, bytes]) -> None:
+    """Write the files of the folder `seed`, and what the engine has told, to `disk`, in place."""
     files = {file.name: file.read_bytes() for file in seed.iterdir() if file.is_file()}
-    files["resolv.conf"] = resolv_conf.encode()
-    data = pack(files)
+    data = pack({**files, **told})
     descriptor = os.open(disk, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         os.ftruncate(descriptor, DISK_BYTES)

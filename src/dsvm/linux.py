@@ -43,6 +43,10 @@ _AT_EMPTY_PATH = 0x1000
 _AT_RECURSIVE = 0x8000
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_RAISE = 2
+_CAPABILITY_VERSION = 0x20080522
 _FIFREEZE = 0xC0045877
 _FITHAW = 0xC0045878
 _EXT4_IOC_RESIZE_FS = 0x40086610  # _IOW('f', 16, __u64): the new number of blocks
@@ -56,6 +60,20 @@ class _MountAttr(ctypes.Structure):
         ("attr_clr", ctypes.c_uint64),
         ("propagation", ctypes.c_uint64),
         ("userns_fd", ctypes.c_uint64),
+    )
+
+
+class _CapHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _CapData(ctypes.Structure):
+    """One of two halves, each with 32 capabilities."""
+
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
     )
 
 
@@ -92,6 +110,25 @@ def unmount(target: Path, *, lazy: bool = False) -> None:
 def die_with_parent() -> None:
     """The kernel kills this process when the one that forked it dies."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0), "prctl")
+
+
+def own_proc_files() -> None:
+    """Let this process own its files in /proc again, which it loses by changing its user."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl")
+
+
+def keep_capabilities() -> None:
+    """Let the programs that this process starts have all its capabilities (capabilities(7),
+    ambient), whatever its user."""
+    header, data = _CapHeader(_CAPABILITY_VERSION, 0), (_CapData * 2)()
+    _checked(_libc.capget(ctypes.byref(header), data), "capget")
+    for half in data:
+        half.inheritable = half.permitted
+    _checked(_libc.capset(ctypes.byref(header), data), "capset")
+    for number in range(64):
+        if data[number // 32].permitted >> number % 32 & 1:
+            raised = _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number, 0, 0)
+            _checked(raised, "prctl")
 
 
 def clone_mount(source: Path, *, recursive: bool = False) -> int:
