@@ -10,7 +10,7 @@ import os
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from dsvm.catalog import load_catalog
 from dsvm.catalog.model import Base, NpmNeed, Tool
-from dsvm.catalog.origins import ArtifactNeed, DebsNeed
+from dsvm.catalog.origins import ArtifactNeed
 from dsvm.home import Home
 from dsvm.lock.model import OsTree
 from dsvm.lock.origins import Origins, Taken
@@ -223,10 +223,11 @@ def artifact_tool(url: str) -> Tool:
 def lock_origin(tool: Tool, home: Home) -> Taken:
     """The origin of a tool that has only artifacts."""
 
-    def no_tree(base: Base, need: DebsNeed) -> OsTree:
+    def no_tree(base: Base, packages: Sequence[str]) -> OsTree:
         raise NotImplementedError
 
-    return Origins(home, load_catalog().bases, no_tree).lock(tool, Taken())
+    bases = load_catalog().bases
+    return Origins(home, bases, no_tree, bases["debian-13"]).lock(tool, Taken())
 
 
 def npm_tool(*without_scripts: str, **packages: str) -> Tool:

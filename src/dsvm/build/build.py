@@ -141,6 +141,8 @@ class _Build:
             everything += [f"app-{npm.tool}" for npm in self.lock.npm]
             everything += [f"app-{artifact.tool}" for artifact in self.lock.artifacts]
             everything += [f"app-{debs.tool}" for debs in self.lock.debs]
+            everything += [f"app-{cran.tool}" for cran in self.lock.cran]
+            everything += [f"env-{conda.environment}-cpu" for conda in self.lock.conda]
             self._fetch(pool, fetched, everything)
             fetched[0].result()
             return read()

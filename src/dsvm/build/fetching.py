@@ -32,6 +32,8 @@ def fetch_rest(
             ),
             "npm": tuple(one for one in lock.npm if f"app-{one.tool}" in wanted),
             "artifacts": tuple(one for one in lock.artifacts if f"app-{one.tool}" in wanted),
+            "conda": tuple(one for one in lock.conda if f"env-{one.environment}-cpu" in wanted),
+            "cran": tuple(one for one in lock.cran if f"app-{one.tool}" in wanted),
             "debs": tuple(one for one in lock.debs if f"app-{one.tool}" in wanted),
         }
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.build import apps, os_tree, package_apps
+from dsvm.build import apps, conda_environment, os_tree, package_apps, r_library
 from dsvm.build.environment import ENVIRONMENTS, Pythons, build_environment, environment_key
 from dsvm.build.interpreter import PYTHONS, build_interpreter, interpreter_key
 from dsvm.build.model import Layer, LayerKind
@@ -19,6 +19,8 @@ from dsvm.home import Home
 from dsvm.lock.model import (
     Lock,
     LockedArtifact,
+    LockedConda,
+    LockedCran,
     LockedDebs,
     LockedEnvironment,
     LockedNpm,
@@ -135,6 +137,8 @@ class Workshop:
         for artifact in self.lock.artifacts:
             need = self.origins[artifact.tool].artifact
             yield self._artifact(artifact, need.strip if need else 0)
+        yield from map(self._cran, self.lock.cran)
+        yield from map(self._conda, self.lock.conda)
         for debs in self.lock.debs:
             wanted = self.origins[debs.tool].debs
             yield self._debs(debs, tuple(wanted.programs) if wanted else ())
@@ -150,6 +154,30 @@ class Workshop:
                 artifact, strip, self.tools(), self.store, self.home, log
             ),
             mountpoint=f"{apps.APPS}/{artifact.tool}",
+        )
+
+    def _conda(self, conda: LockedConda) -> Part:
+        return Part(
+            f"env-{conda.environment}-cpu",
+            "environment",
+            conda_environment.conda_key(conda, self.tools_key),
+            lambda log, step: conda_environment.build_conda(
+                conda, self.tools(), self.store, self.home, log
+            ),
+            mountpoint=f"{ENVIRONMENTS}/{conda.environment}",
+            environment=conda.environment,
+            variant="cpu",
+        )
+
+    def _cran(self, cran: LockedCran) -> Part:
+        return Part(
+            f"app-{cran.tool}",
+            "app",
+            r_library.library_key(cran, self.tools_key),
+            lambda log, step: r_library.build_library(
+                cran, self.tools(), self.store, self.home, log
+            ),
+            mountpoint=f"{apps.APPS}/{cran.tool}",
         )
 
     def _debs(self, debs: LockedDebs, programs: tuple[str, ...]) -> Part:

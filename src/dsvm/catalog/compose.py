@@ -20,7 +20,7 @@ from dsvm.errors import DsvmError, ErrorGroup
 __all__ = ["Composition", "EnvironmentPlan", "compose"]
 
 # Sources every definition may override, whatever its tools; a base adds its archives.
-COMMON_SOURCES = ("pypi", "find-links", "npm", "snapshot")
+COMMON_SOURCES = ("pypi", "find-links", "npm", "cran", "conda", "snapshot")
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,7 @@ def _names(found: Draft, tools: Sequence[Tool]) -> None:
         claims += [("port", str(app.port)) for app in tool.apps]
         claims += [("port", str(port)) for one in tool.services for port in sorted(one.all_ports)]
         claims += [("kernel", kernel.name) for kernel in tool.kernels]
+        claims += [("environment", o.conda.environment) for o in tool.origins if o.conda]
         claims += [("service", service.name) for service in tool.services]
         claims += [("file", one.path) for one in tool.files]
         for kind, name in claims:

@@ -225,6 +225,13 @@ class Tool(Strict):
         return self.several
 
     @property
+    def lives_in(self) -> str | None:
+        """The environment that its checks run in, of Python packages or of conda's."""
+        if self.environment:
+            return self.environment.name
+        return next((one.conda.environment for one in self.origins if one.conda), None)
+
+    @property
     def sources(self) -> list[str]:
         """The kinds of source the tool comes from: apt, pypi, npm, then those of its origins."""
         have = (

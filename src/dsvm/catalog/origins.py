@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dsvm.definition.model import NAME_PATTERN
+
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -39,6 +41,31 @@ class DebsNeed(Strict):
     programs: list[str] = Field(default_factory=list)
 
 
+class CranNeed(Strict):
+    """R packages of a CRAN-like repository, built from their sources at one dated snapshot.
+
+    `repository` may hold `{snapshot}`, a date; `[sources] cran` stands in for it. They lie in
+    /opt/dsvm/apps/<tool>/library, which every R of the machine sees. `build` names OS packages
+    that compiling them needs besides R's own (`libxml2-dev`).
+    """
+
+    repository: str
+    packages: list[str] = Field(min_length=1)
+    build: list[str] = Field(default_factory=list)
+
+
+class CondaNeed(Strict):
+    """An environment out of conda channels, at /opt/dsvm/envs/<environment>; it becomes a kernel.
+
+    `channels` are addresses, the preferred one first; `[sources] conda` stands in for all but their
+    last parts (the channels' names). For a kernel `packages` must hold `ipykernel`.
+    """
+
+    environment: str = Field(pattern=NAME_PATTERN)
+    channels: list[str] = Field(min_length=1)
+    packages: list[str] = Field(min_length=1)
+
+
 class Origin(Strict):
     """One place a tool may come from: exactly one of the kinds.
 
@@ -48,15 +75,32 @@ class Origin(Strict):
 
     artifact: ArtifactNeed | None = None
     debs: DebsNeed | None = None
+    cran: CranNeed | None = None
+    conda: CondaNeed | None = None
     commands: dict[str, str] = Field(default_factory=dict)
 
     @property
+    def kinds(self) -> list[str]:
+        """The kinds it names; there must be one."""
+        have = (
+            ("artifact", self.artifact),
+            ("debs", self.debs),
+            ("cran", self.cran),
+            ("conda", self.conda),
+        )
+        return [name for name, need in have if need]
+
+    @property
     def kind(self) -> str:
-        return "artifact" if self.artifact else "debs"
+        return self.kinds[0]
 
     @property
     def shown(self) -> str:
         """The origin as a person names it."""
         if self.debs:
             return f"packages of {self.debs.base}: {', '.join(self.debs.packages)}"
+        if self.cran:
+            return f"R packages of {self.cran.repository}: {', '.join(self.cran.packages)}"
+        if self.conda:
+            return f"conda packages of {', '.join(self.conda.channels)}"
         return self.artifact.url if self.artifact else ""

@@ -41,7 +41,7 @@ class ToolChecker:
         self.faults.add(self.source, place, what, cause=cause, remedy=remedy)
 
     def _checks(self, tools: dict[str, Tool]) -> None:
-        environments = {t.environment.name for t in tools.values() if t.environment}
+        environments = {t.lives_in for t in tools.values() if t.lives_in}
         for number, check in enumerate(self.tool.checks):
             place: Place = ("check", number, "run")
             file = self.tool.folder / check.run
@@ -127,8 +127,8 @@ class ToolChecker:
     def _origins(self, bases: Collection[str]) -> None:
         for number, origin in enumerate(self.tool.several):
             place: Place = ("origin", number)
-            if (origin.artifact is None) == (origin.debs is None):
-                what = "an origin is one of `artifact` and `debs`"
+            if len(origin.kinds) != 1:
+                what = "an origin is one of `artifact`, `debs`, `cran` and `conda`"
                 self._bad(place, what, 'write it like `artifact = { url = "https://..." }`')
             elif origin.debs and origin.debs.base not in bases:
                 near = nearest(origin.debs.base, bases)

@@ -18,8 +18,8 @@ Kind = Literal["added", "removed", "upgraded", "downgraded", "changed"]
 class Change:
     """One package (or file) of one part of the lock.
 
-    `part` is `os`, `tools`, `python-3.11`, `env-base-cpu`, `npm-vscode`, `debs-julia` or
-    `artifact`. `changed` means another file of the same version.
+    `part` is `os`, `tools`, `python-3.11`, `env-base-cpu`, `npm-vscode`, `debs-julia`,
+    `cran-rattle` or `artifact`. `changed` means another file of the same version.
     """
 
     part: str
@@ -66,6 +66,12 @@ def _parts(lock: Lock) -> dict[str, dict[str, tuple[str, str]]]:
     for debs in lock.debs:
         packages = {one.name: (one.version, one.sha256) for one in debs.tree.packages}
         parts[f"debs-{debs.tool}"] = packages
+    for cran in lock.cran:
+        parts[f"cran-{cran.tool}"] = {one.name: (one.version, one.sha256) for one in cran.packages}
+    for conda in lock.conda:
+        parts[f"conda-{conda.environment}"] = {
+            one.name: (f"{one.version} {one.build}", one.sha256) for one in conda.packages
+        }
     parts["artifact"] = {a.tool: (_file(a.url), a.sha256) for a in lock.artifacts}
     return parts
 

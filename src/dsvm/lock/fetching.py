@@ -15,9 +15,20 @@ from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.fetch import Failure, FetchFailed, Limits, Want, download, public
 from dsvm.home import Home
 from dsvm.lock.apt import FOUNDATION
+from dsvm.lock.conda import address
+from dsvm.lock.cran import CONTRIB, repository
 from dsvm.lock.hints import Hints
 from dsvm.lock.mirrors import mirrors
-from dsvm.lock.model import Lock, LockedArtifact, OsPackage, OsTree, PythonPackage
+from dsvm.lock.model import (
+    CondaPackage,
+    Lock,
+    LockedArtifact,
+    LockedCran,
+    OsPackage,
+    OsTree,
+    PythonPackage,
+    RPackage,
+)
 from dsvm.lock.npm import fetch_npm
 from dsvm.lock.python import HOST, Resolver
 from dsvm.lock.pythonhost import python_host
@@ -122,6 +133,8 @@ class _Fetching:
                 Want(f"artifact of {a.tool}", a.sha256, a.size, (a.url, *a.mirrors), whole=True)
                 for a in self.lock.artifacts
             ),
+            *(_conda(p, self.sources) for one in self.lock.conda for p in one.packages),
+            *(_r_package(one, p, self.sources) for one in self.lock.cran for p in one.packages),
         ]
         try:
             download(wants, store, progress, limits=limits)
@@ -224,6 +237,20 @@ class _Fetching:
             for wheel in found:
                 hints.add(wheel.sha256, wheel.url)
         hints.save()
+
+
+def _conda(package: CondaPackage, sources: Mapping[str, str]) -> Want:
+    name = f"conda package {package.name} {package.version}"
+    url = f"{address(package.channel, sources)}/{package.path}"
+    return Want(name, package.sha256, package.size, (url,))
+
+
+def _r_package(cran: LockedCran, package: RPackage, sources: Mapping[str, str]) -> Want:
+    root = repository(cran.repository, cran.snapshot, sources)
+    name = f"R package {package.name} {package.version}"
+    # The main repository moves what is no longer the newest there.
+    archived = f"{root}/{CONTRIB}/Archive/{package.name}/{package.path.rpartition('/')[2]}"
+    return Want(name, package.sha256, package.size, (f"{root}/{package.path}", archived))
 
 
 def _wheel(package: PythonPackage, hints: Hints) -> Want:

@@ -106,10 +106,18 @@ class Keep:
         debs = [one for one in self.old.debs if one.tool == tool.name]
         if debs and (origin.debs is None or debs[0].tree.roots != tuple(origin.debs.packages)):
             return Taken()
+        packages = [one for one in self.old.cran if one.tool == tool.name]
+        if origin.cran and packages[0].requirements != tuple(origin.cran.packages):
+            return Taken()
+        conda = [one for one in self.old.conda if one.tool == tool.name]
+        if origin.conda and conda[0].requirements != tuple(origin.conda.packages):
+            return Taken()
         return Taken(
             choice=next((one for one in self.old.choices if one.tool == tool.name), None),
             artifact=next((one for one in self.old.artifacts if one.tool == tool.name), None),
             debs=debs[0] if debs else None,
+            conda=conda[0] if conda else None,
+            cran=packages[0] if packages else None,
         )
 
     @property

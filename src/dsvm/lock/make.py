@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import Composition, EnvironmentPlan
 from dsvm.catalog.model import Base, Tool
-from dsvm.catalog.origins import DebsNeed
 from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.home import Home
@@ -110,6 +109,8 @@ class _Locking:
                 npm=tuple(app.result() for app in npm),
                 artifacts=tuple(one.artifact for one in taken if one.artifact),
                 debs=tuple(one.debs for one in taken if one.debs),
+                conda=tuple(one.conda for one in taken if one.conda),
+                cran=tuple(one.cran for one in taken if one.cran),
                 choices=tuple(one.choice for one in taken if one.choice),
             )
 
@@ -117,10 +118,11 @@ class _Locking:
         old = self.keep.origin(tool)
         if old.reached and self.keep.stays(tool):
             return old
-        return Origins(self.home, self.bases, self._app).lock(tool, old)
-
-    def _app(self, base: Base, need: DebsNeed) -> OsTree:
-        return self._trees.app(base, need, {})
+        composition = self.composition
+        origins = Origins(
+            self.home, self.bases, self._trees.app, composition.base, composition.sources
+        )
+        return origins.lock(tool, old)
 
     def _os(self) -> OsTree:
         base, packages = self.composition.base, self.composition.packages

@@ -105,6 +105,61 @@ class LockedDebs(Locked):
     tree: OsTree
 
 
+class RPackage(Locked):
+    """One source package; `needs` are those of the same lock that are built before it."""
+
+    name: str
+    version: str
+    path: str
+    sha256: str
+    size: int
+    needs: tuple[str, ...] = ()
+
+
+class LockedCran(Locked):
+    """R packages of one tool, each after those it needs; `tree` is what builds them.
+
+    `repository` is the tool's own address of it, for `snapshot` (a date).
+    """
+
+    tool: str
+    repository: str
+    snapshot: str
+    requirements: tuple[str, ...]
+    packages: tuple[RPackage, ...]
+    tree: OsTree
+
+
+class CondaPackage(Locked):
+    """One package; `path` (`linux-64/python-3.13.conda`) is below the channel's address."""
+
+    name: str
+    version: str
+    build: str
+    build_number: int
+    noarch: Literal["python", "generic"] | None
+    depends: tuple[str, ...]
+    channel: str
+    path: str
+    sha256: str
+    size: int
+
+
+class LockedConda(Locked):
+    """An environment out of conda channels; `python` is the version it has, if it has one."""
+
+    tool: str
+    environment: str
+    requirements: tuple[str, ...]
+    python: str
+    packages: tuple[CondaPackage, ...]
+
+    @property
+    def kernel(self) -> bool:
+        """Whether Jupyter can run it."""
+        return any(package.name == "ipykernel" for package in self.packages)
+
+
 class Choice(Locked):
     """Which of a tool's origins was taken, and why. `origin` is None where none was reached."""
 
@@ -127,6 +182,8 @@ class Lock(Locked):
     npm: tuple[LockedNpm, ...]
     artifacts: tuple[LockedArtifact, ...]
     debs: tuple[LockedDebs, ...] = ()
+    cran: tuple[LockedCran, ...] = ()
+    conda: tuple[LockedConda, ...] = ()
     choices: tuple[Choice, ...] = ()
 
     @property
@@ -137,8 +194,8 @@ class Lock(Locked):
     @property
     def trees(self) -> tuple[OsTree, ...]:
         """All sets of OS packages."""
-        apps = (debs.tree for debs in self.debs)
-        return (self.os, self.tools_tree, *self.interpreters.values(), *apps)
+        debs, cran = (one.tree for one in self.debs), (one.tree for one in self.cran)
+        return (self.os, self.tools_tree, *self.interpreters.values(), *debs, *cran)
 
     def origin_of(self, tool: Tool) -> Origin | None:
         """The origin that the tool's layer is made from."""
@@ -149,8 +206,14 @@ class Lock(Locked):
                 return origin
             if origin.debs and origin.debs.base in bases:
                 return origin
+            if origin.conda and tool.name in {one.tool for one in self.conda}:
+                return origin
+            if origin.cran and tool.name in {one.tool for one in self.cran}:
+                return origin
         return None
 
 
 # What of a lock is neither the OS, nor what builds, nor an interpreter: as an update of a lock.
-NOTHING_MOUNTED: dict[str, object] = {"environments": (), "npm": (), "artifacts": (), "debs": ()}
+NOTHING_MOUNTED: dict[str, object] = dict.fromkeys(
+    ("environments", "npm", "artifacts", "debs", "cran", "conda"), ()
+)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from dsvm.catalog.model import Base, Tool
-from dsvm.catalog.origins import ArtifactNeed, DebsNeed, Origin
+from dsvm.catalog.origins import ArtifactNeed, Origin
 from dsvm.fetch import Failure, FetchFailed, Limits, take
 from dsvm.home import Home
-from dsvm.lock.model import Choice, LockedArtifact, LockedDebs, OsTree
+from dsvm.lock import cran
+from dsvm.lock.conda import lock_conda
+from dsvm.lock.model import (
+    Choice,
+    LockedArtifact,
+    LockedConda,
+    LockedCran,
+    LockedDebs,
+    OsTree,
+)
+from dsvm.lock.reached import NotReached
+from dsvm.lock.trees import architecture
 from dsvm.store import Store
 
 # Others wait for it, and there may be another origin.
@@ -23,19 +34,24 @@ class Taken:
     choice: Choice | None = None
     artifact: LockedArtifact | None = None
     debs: LockedDebs | None = None
+    cran: LockedCran | None = None
+    conda: LockedConda | None = None
 
     @property
     def reached(self) -> bool:
-        return self.artifact is not None or self.debs is not None
+        return any((self.artifact, self.debs, self.cran, self.conda))
 
 
 @dataclass(frozen=True)
 class Origins:
-    """Locks origins; `tree` locks packages of a base with all that they need."""
+    """Locks origins; `tree` locks packages of a base with all that they need, `base` is the
+    machine's, `sources` the definition's."""
 
     home: Home
     bases: Mapping[str, Base]
-    tree: Callable[[Base, DebsNeed], OsTree]
+    tree: Callable[[Base, Sequence[str]], OsTree]
+    base: Base
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def lock(self, tool: Tool, old: Taken) -> Taken:
         """The first origin that is reached, or `old` when none is and there is an old one.
@@ -50,11 +66,14 @@ class Origins:
             except FetchFailed as fault:
                 reasons += [f"{failure.want.name}: {failure.reason}" for failure in fault.failures]
                 continue
+            except NotReached as fault:
+                reasons.append(fault.what)
+                continue
             if len(tool.origins) == 1:
                 return taken
             why = "; ".join([*reasons, f"{origin.shown} was reached"])
             choice = Choice(tool=tool.name, origin=origin.shown, why=why)
-            return Taken(choice, taken.artifact, taken.debs)
+            return replace(taken, choice=choice)
         if old.reached:
             return old
         return Taken(Choice(tool=tool.name, origin=None, why="; ".join(reasons)))
@@ -62,9 +81,23 @@ class Origins:
     def _taken(self, tool: Tool, origin: Origin) -> Taken:
         if origin.artifact:
             return Taken(artifact=self._artifact(tool, origin.artifact))
+        if origin.cran:
+            tree = self.tree(self.base, [*cran.BUILD_ROOTS, *origin.cran.build])
+            locked = cran.lock_cran(tool.name, origin.cran, self.sources, tree, self.home)
+            return Taken(cran=locked)
+        if origin.conda:
+            locked_conda = lock_conda(
+                tool.name,
+                origin.conda,
+                self.sources,
+                self.base.glibc,
+                architecture(),
+                self.home,
+            )
+            return Taken(conda=locked_conda)
         if origin.debs is None:
             raise ValueError(f"an origin of {tool.name} is empty")
-        tree = self.tree(self.bases[origin.debs.base], origin.debs)
+        tree = self.tree(self.bases[origin.debs.base], origin.debs.packages)
         return Taken(debs=LockedDebs(tool=tool.name, base=origin.debs.base, tree=tree))
 
     def _artifact(self, tool: Tool, need: ArtifactNeed) -> LockedArtifact:

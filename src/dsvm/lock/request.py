@@ -47,6 +47,6 @@ def _origins(tool: Tool) -> list[object]:
     return [
         origin.artifact.url
         if origin.artifact
-        else origin.debs and [origin.debs.base, *origin.debs.packages]
+        else origin.model_dump(include={"debs": {"base", "packages"}, "cran": True, "conda": True})
         for origin in tool.origins
     ]

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 from dsvm.catalog.model import Base
-from dsvm.catalog.origins import DebsNeed
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock.apt import FOUNDATION, AptRoot, open_root
@@ -63,9 +62,9 @@ class Trees:
         """That base's Python with the libraries it needs, and no more."""
         return self._lock(base, base.python_packages, (), pins)
 
-    def app(self, base: Base, need: DebsNeed, pins: Mapping[str, str]) -> OsTree:
+    def app(self, base: Base, packages: Sequence[str]) -> OsTree:
         """Packages of a base for one tool, with the libraries they need, and no more."""
-        return self._lock(base, need.packages, (), pins)
+        return self._lock(base, packages, (), {})
 
     def root(self, base: Base) -> AptRoot:
         """The base's apt root with indexes that are fresh."""

@@ -191,10 +191,7 @@ class Bring:
 
 
 def _wish(definition: Definition, composition: Composition, lock: Lock, size: Size) -> Wish:
-    tools = {
-        tool.name: (tuple(tool.apt), tool.environment.name if tool.environment else None)
-        for tool in composition.tools
-    }
+    tools = {tool.name: (tuple(tool.apt), tool.lives_in) for tool in composition.tools}
     return Wish(definition, lock, size, tools, frozenset(app.port for app in composition.apps))
 
 

@@ -12,6 +12,7 @@ from dsvm.errors import DsvmError
 from dsvm.lock.model import (
     Lock,
     LockedArtifact,
+    LockedCran,
     LockedDebs,
     LockedEnvironment,
     LockedNpm,
@@ -107,13 +108,13 @@ def _environments(old: Lock, new: Lock) -> tuple[tuple[str, ...], tuple[str, ...
     return swapped, tuple(sorted(set(before) - set(after)))
 
 
-def _by_environment(lock: Lock) -> dict[str, list[tuple[LockedEnvironment, OsTree | None]]]:
+def _by_environment(lock: Lock) -> dict[str, object]:
     """All that an environment is made of: its variants, each with its interpreter."""
     found: dict[str, list[tuple[LockedEnvironment, OsTree | None]]] = {}
     for one in lock.environments:
         interpreter = lock.interpreters[one.interpreter] if one.interpreter else None
         found.setdefault(one.name, []).append((one, interpreter))
-    return found
+    return {**found, **{one.environment: one for one in lock.conda}}
 
 
 def _packages(old: Lock, new: Lock) -> tuple[tuple[OsPackage, ...], tuple[str, ...]]:
@@ -173,7 +174,7 @@ def _people(old: Mapping[str, UserDefinition], new: Mapping[str, UserDefinition]
 
 
 def _said(change: Change, old: Wish, new: Wish) -> Iterable[str]:
-    before = {environment.name for environment in old.lock.environments}
+    before = _by_environment(old.lock)
     versions = {package.name: package.version for package in old.lock.os.packages}
     for name in change.environments:
         yield f"environment {name} {'swapped' if name in before else 'added'}"
@@ -206,7 +207,7 @@ def _said_of_apps(change: Change, old: Wish, new: Wish) -> Iterable[str]:
         yield "a page is gone; its port of this host closes at the machine's next start"
 
 
-def _by_app(lock: Lock) -> dict[str, LockedNpm | LockedArtifact | LockedDebs]:
-    apps: tuple[LockedNpm | LockedArtifact | LockedDebs, ...]
-    apps = (*lock.npm, *lock.artifacts, *lock.debs)
+def _by_app(lock: Lock) -> dict[str, LockedNpm | LockedArtifact | LockedDebs | LockedCran]:
+    apps: tuple[LockedNpm | LockedArtifact | LockedDebs | LockedCran, ...]
+    apps = (*lock.npm, *lock.artifacts, *lock.debs, *lock.cran)
     return {app.tool: app for app in apps}

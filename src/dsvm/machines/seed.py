@@ -28,7 +28,7 @@ from dsvm.guest.seed import (
     SeedTree,
     SeedUser,
 )
-from dsvm.lock.model import Lock, LockedEnvironment
+from dsvm.lock.model import Lock, LockedConda, LockedEnvironment
 from dsvm.machines.inherit import network
 from dsvm.machines.keys import HOST, OWNER, public
 from dsvm.machines.machine import LOGIN, Machine
@@ -146,7 +146,19 @@ def _environments(
             display_name=DISPLAY_NAME.format(name=name),
         )
         for name, variants in locked.items()
-    ]
+    ] + [_conda(one, layers) for one in lock.conda]
+
+
+def _conda(conda: LockedConda, layers: tuple[Layer, ...]) -> SeedEnvironment:
+    name = conda.environment
+    return SeedEnvironment(
+        name=name,
+        python=conda.python,
+        mountpoint=_mountpoint(name, layers),
+        variants={"cpu": _layer(_of(name, "cpu", layers))},
+        kernel=conda.kernel,
+        display_name=DISPLAY_NAME.format(name=name),
+    )
 
 
 def _variants(locked: list[LockedEnvironment], layers: tuple[Layer, ...]) -> dict[str, SeedLayer]:

@@ -151,8 +151,14 @@ def _environments(setting: Setting) -> Found:
     """The frozen layers hold what the lock says; above them anything may be changed."""
     found = Found()
     layers = setting.scratch.ask("environments")
+    conda = {one.environment: one for one in setting.machine.record.lock.conda}
     for name, one in sorted(setting.environments.items()):
-        if one.get("variant"):
+        if one.get("variant") and name in conda:
+            there = setting.scratch.ask("conda", name)
+            wanted = {package.name: package.version for package in conda[name].packages}
+            _compare(name, wanted, there, found)
+            found.changes += _overlay(setting, name)
+        elif one.get("variant"):
             _compare_environment(setting.machine.record.lock, name, one["variant"], layers, found)
             found.changes += _overlay(setting, name)
     return found
@@ -167,6 +173,10 @@ def _compare_environment(
         return
     wanted = {normalised(package.name): package.version for package in locked[0].packages}
     there = {normalised(dist): version for dist, version in layers.get(name, {}).items()}
+    _compare(name, wanted, there, found)
+
+
+def _compare(name: str, wanted: Mapping[str, str], there: Mapping[str, str], found: Found) -> None:
     found.measured[name] = len(there)
     wrong = [f"{dist} is missing" for dist in sorted(wanted.keys() - there.keys())]
     wrong += [f"{dist} is not in the lock" for dist in sorted(there.keys() - wanted.keys())]
@@ -205,6 +215,7 @@ def _kernels(setting: Setting) -> Found:
         if tool.environment and not tool.environment.kernel
     }
     own = set(applied(setting.machine.record).environments)
+    hidden |= {one.environment for one in setting.machine.record.lock.conda if not one.kernel}
     for name in setting.environments.keys() - (hidden - own):
         wanted[name] = [f"/opt/dsvm/envs/{name}/bin/python"]
     for name, argv in sorted(wanted.items()):

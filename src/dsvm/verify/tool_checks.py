@@ -66,7 +66,7 @@ def _absent(tool: Tool, check: Check, why: str) -> CheckResult:
 
 def _check(tool: Tool, check: Check, name: str, setting: Setting) -> CheckResult:
     begin = time.monotonic()
-    environment = check.environment or (tool.environment.name if tool.environment else None)
+    environment = check.environment or tool.lives_in
     state = setting.environments.get(environment or "", {})
     variant = state.get("variant")
     figures: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,8 @@ class Lab:
 
     def lock(self, *origins: Origin, old: Taken | None = None) -> Taken:
         bases = load_catalog().bases
-        return Origins(self.home, bases, tree).lock(tool(*origins), old or Taken())
+        origins_of = Origins(self.home, bases, tree, bases["debian-13"])
+        return origins_of.lock(tool(*origins), old or Taken())
 
     def artifact(self, name: str, *mirrors: str) -> Origin:
         addresses = [self.server.url(mirror) for mirror in mirrors]
@@ -54,8 +55,8 @@ def tool(*origins: Origin) -> Tool:
     return known.model_copy(update={"name": "editor", "several": list(origins)})
 
 
-def tree(base: Base, need: DebsNeed) -> OsTree:
-    return OsTree(suite=base.suite, roots=tuple(need.packages), packages=())
+def tree(base: Base, packages: Sequence[str]) -> OsTree:
+    return OsTree(suite=base.suite, roots=tuple(packages), packages=())
 
 
 def test_an_artifact_is_locked_by_what_its_maker_serves(lab: Lab) -> None:
@@ -115,7 +116,7 @@ def test_what_is_locked_stays_when_its_maker_is_not_reached_any_more(lab: Lab) -
 
 def test_an_old_lock_keeps_the_origin_that_the_tool_still_names(lab: Lab) -> None:
     named = tool(lab.artifact("gone.tar.gz"), DEBS)
-    taken = Origins(lab.home, load_catalog().bases, tree).lock(named, Taken())
+    taken = lab.lock(*named.several)
     old = example(debs=(taken.debs,), choices=(taken.choice,))
     other = DEBS.model_copy(update={"debs": DebsNeed(base="debian-11", packages=["julia-doc"])})
 
@@ -152,8 +153,10 @@ def test_an_artifact_that_changed_is_named_with_both_digests(lab: Lab) -> None:
 
 
 def test_a_full_disk_is_no_origin_that_is_not_reached(lab: Lab) -> None:
-    def full(base: Base, need: DebsNeed) -> OsTree:
+    def full(base: Base, packages: Sequence[str]) -> OsTree:
         raise DsvmError("disk full")
 
+    bases = load_catalog().bases
+    origins = Origins(lab.home, bases, full, bases["debian-13"])
     with pytest.raises(DsvmError, match="disk full"):
-        Origins(lab.home, load_catalog().bases, full).lock(tool(DEBS), Taken())
+        origins.lock(tool(DEBS), Taken())

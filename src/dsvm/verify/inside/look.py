@@ -133,6 +133,14 @@ def environments() -> dict[str, Any]:
     return found
 
 
+def conda(name: str) -> dict[str, str]:
+    """Of a conda environment's frozen layer: its packages by version."""
+    layer = json.loads(STATE.read_text())["environments"][name]["layer"]
+    notes = (LAYERS / layer / "conda-meta").glob("*.json")
+    said = [json.loads(note.read_text()) for note in notes]
+    return {one["name"]: one["version"] for one in said}
+
+
 def closed(environment: str) -> list[str]:
     """The folders of an environment into which packages go and this user may not write."""
     place = ENVS / environment
@@ -265,7 +273,8 @@ def _said(*argv: str) -> str:
 QUESTIONS: dict[str, Callable[..., object]] = {
     question.__name__: question
     for question in (
-        *(start, packages, files, environments, closed, kernels, units, unit, first_use, ports),
+        *(start, packages, files, environments, conda, closed, kernels),
+        *(units, unit, first_use, ports),
     )
 }
 

@@ -1,0 +1,84 @@
+"""R packages as a layer: built from source at /opt/dsvm/apps/<tool>/library in a sandbox.
+
+The sandbox holds the base's R with its compilers, the locked sources, and no network. R writes the
+time of building into each package unless it is told one; libraries are stripped of what names
+folders.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dsvm.build import erofs, keys, package_set, work
+from dsvm.build.package_set import PackageSet
+from dsvm.build.sandbox import Sandbox
+from dsvm.build.tools_tree import ToolsTree
+from dsvm.home import Home
+from dsvm.lock.model import LockedCran
+from dsvm.store import Store
+
+SOURCES = ("erofs.py", "r_library.py", "sandbox.py", *package_set.SOURCES)
+APPS = "/opt/dsvm/apps"
+_BUILT = "2020-01-01 00:00:00 UTC; unix"
+_UNPACKED = 12
+_SMALLEST = 64 * 1024**2
+# What Debian's scripts, which do not run here, would have chosen.
+CHOSEN = ":".join(
+    f"/usr/lib/{machine}-linux-gnu/{kind}"
+    for machine in ("x86_64", "aarch64")
+    for kind in ("blas", "lapack", "openblas-pthread")
+)
+
+
+def library_key(cran: LockedCran, tools_key: str) -> str:
+    return keys.key(
+        "cran",
+        tool=cran.tool,
+        packages=[[package.name, package.sha256] for package in cran.packages],
+        tree=keys.debs(cran.tree.packages),
+        tools=tools_key,
+        source=keys.source_digest(*SOURCES),
+    )
+
+
+def build_library(cran: LockedCran, tools: ToolsTree, store: Store, home: Home, log: Path) -> str:
+    """Install the packages in their order. Raises `ProgramFailed` when one cannot be built."""
+    needed = _SMALLEST + _UNPACKED * sum(package.size for package in cran.packages)
+    with work.folder(needed, home.cache / "work") as scratch:
+        tree, result = scratch / "tree", scratch / "layer.erofs"
+        work.new_folder(tree)
+        work.new_folder(tree / "library")
+        sandbox = _sandbox(cran, tree, store, home, log)
+        for package in cran.packages:
+            sandbox.run(_install(cran, f"/build/{package.path.rpartition('/')[2]}"), log=log)
+        erofs.freeze(tree, result, tools, library_key(cran, tools.key), owner=0, log=log)
+        return store.put_file(result, move=True)
+
+
+def _install(cran: LockedCran, source: str) -> list[str]:
+    library = f"{APPS}/{cran.tool}/library"
+    options = ["--no-lock", "--strip", f"--built-timestamp={_BUILT}", f"--library={library}"]
+    return ["/usr/bin/R", "--no-echo", "--vanilla", "CMD", "INSTALL", *options, source]
+
+
+def _sandbox(cran: LockedCran, tree: Path, store: Store, home: Home, log: Path) -> Sandbox:
+    system = PackageSet(cran.tree.packages).unpacked(store, home, log)
+    read = {
+        f"/build/{package.path.rpartition('/')[2]}": store.get(package.sha256)
+        for package in cran.packages
+    }
+    return Sandbox(
+        system,
+        read=read,
+        write={f"{APPS}/{cran.tool}": tree},
+        environment={
+            "HOME": "/tmp",
+            "LD_LIBRARY_PATH": CHOSEN,
+            "R_LIBS": f"{APPS}/{cran.tool}/library",
+            "R_LIBS_SITE": "/usr/lib/R/site-library:/usr/lib/R/library",
+            "SOURCE_DATE_EPOCH": str(erofs.TIMESTAMP),
+            "MAKE": "make",
+            "SED": "/bin/sed",
+            "TAR": "/bin/tar",
+        },
+    )
