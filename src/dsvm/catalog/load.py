@@ -13,7 +13,15 @@ from pydantic import BaseModel
 
 from dsvm.catalog.model import Base, Profile, Tool
 from dsvm.catalog.toolchecks import ToolChecker
-from dsvm.definition.faults import Faults, SourceText, nearest, parse_toml, read_text, shown
+from dsvm.definition.faults import (
+    Faults,
+    SourceText,
+    nearest,
+    parse_toml,
+    read_text,
+    shown,
+    shown_path,
+)
 from dsvm.definition.translate import checked
 from dsvm.errors import DsvmError
 
@@ -108,13 +116,13 @@ def _folders(roots: Sequence[Path], file: str, faults: Faults) -> list[Path]:
         try:
             inside = sorted(root.iterdir())
         except OSError as trouble:
-            what = f"the catalog folder {shown(str(root))} cannot be read"
+            what = f"the catalog folder {shown_path(root)} cannot be read"
             remedy = "correct `paths` in `[catalog]`"
             faults.add_error(str(root), (), DsvmError(what, cause=trouble.strerror, remedy=remedy))
             continue
         here = [folder for folder in inside if (folder / file).exists()]
         if not here:
-            what = f"the catalog folder {shown(str(root))} holds no folder with a {file}"
+            what = f"the catalog folder {shown_path(root)} holds no folder with a {file}"
             remedy = "`paths` in `[catalog]` names the folder around the tool folders"
             faults.add_error(str(root), (), DsvmError(what, remedy=remedy))
         found += here

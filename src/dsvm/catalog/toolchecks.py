@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from dsvm.catalog.model import Tool
-from dsvm.definition.faults import Faults, SourceText, nearest, shown
+from dsvm.definition.faults import Faults, SourceText, nearest, shown, shown_path
 from dsvm.definition.model import NAME_PATTERN
 from dsvm.definition.positions import Place
 from dsvm.definition.requirements import requirement
@@ -77,7 +77,7 @@ class ToolChecker:
             for what, unit in units:
                 file = self.tool.folder / "files" / unit
                 if not file.is_file():
-                    remedy = f"write it: {shown(str(file))}"
+                    remedy = f"write it: {shown_path(file)}"
                     self._bad(place, f"the {what} `{name}` has no unit", remedy)
             if service.socket and (service.backend or service.of_os):
                 what = f"the service `{name}` has a `socket` of its own and takes no proxy"
@@ -111,7 +111,7 @@ class ToolChecker:
             file = self.tool.folder / "files" / PurePosixPath(one.path).name
             if not file.is_file():
                 what = f"the file `{shown(one.path, 60)}` has no text"
-                self._bad(("file", number, "path"), what, f"write it: {shown(str(file))}")
+                self._bad(("file", number, "path"), what, f"write it: {shown_path(file)}")
 
     def _one_app(self) -> None:
         have = {

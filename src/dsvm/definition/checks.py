@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.definition.faults import Faults, SourceText, shown
+from dsvm.definition.faults import Faults, SourceText, shown, shown_path
 from dsvm.definition.model import Definition
 from dsvm.definition.positions import Place
 from dsvm.definition.requirements import RequirementSet, read_requirements
@@ -187,7 +187,7 @@ class Checker:
             exists = right = False
         if not exists:
             what = f"`{shown(text, 60)}` does not exist"
-            self._bad(place, what, f"create it, or correct the path: {shown(str(path))}")
+            self._bad(place, what, f"create it, or correct the path: {shown_path(path)}")
         elif not right:
             self._bad(place, f"`{shown(text, 60)}` cannot be used here", f"name {kind} only")
 

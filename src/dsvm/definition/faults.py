@@ -15,6 +15,7 @@ from dsvm.definition.positions import Place, positions
 from dsvm.errors import DsvmError, ErrorGroup
 
 LARGEST_FILE = 256 * 1024
+PATH_MAX = 4096  # Linux, <limits.h>
 
 _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _CREDENTIALS = re.compile(r"://[^/@\s\"']+@")
@@ -54,6 +55,11 @@ def shown(text: str, limit: int = 100) -> str:
     text = _CREDENTIALS.sub("://***@", text)
     text = "".join(c if c.isprintable() else "�" for c in text.replace("\t", " "))
     return text if len(text) <= limit else text[: limit - 2] + " …"
+
+
+def shown_path(path: Path) -> str:
+    """All of a path, for a person who has to find it."""
+    return shown(str(path), PATH_MAX)
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
@@ -124,7 +130,7 @@ def read_text(path: Path, name: str) -> str:
     except (OSError, ValueError) as trouble:
         cause = trouble.strerror if isinstance(trouble, OSError) else str(trouble)
         raise DsvmError(
-            f"`{shown(name)}` cannot be read", cause=cause, remedy=f"look at {shown(str(path))}"
+            f"`{shown(name)}` cannot be read", cause=cause, remedy=f"look at {shown_path(path)}"
         ) from None
     if len(raw) > LARGEST_FILE:
         raise DsvmError(
