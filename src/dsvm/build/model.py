@@ -36,6 +36,9 @@ class Layer(BaseModel):
     environment: str | None = None
     variant: Variant | None = None
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.key, self.digest))  # a mapping, `steps`, has no hash
+
 
 class Image(BaseModel):
     """One immutable OS disk plus the layers it needs.
