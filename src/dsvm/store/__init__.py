@@ -13,8 +13,8 @@ The rules:
 
 - A blob appears complete or not at all: it is written in `partial/`, hashed while it is written,
   then renamed (same file system). So any number of processes may put at once, also the same blob.
-- A process that is killed leaves only `*.partial`. The kernel drops its flock, so `gc` can tell a
-  dead partial file from a live one.
+- A process that is killed leaves only `*.partial`. The kernel drops its flock, so whoever
+  writes next, and `gc`, can tell a dead partial file from a live one, and remove it.
 - Nothing is synced: all of it can be fetched or built again with the same bytes, and waiting for
   the disk would cost more than that seldom does. After a power cut a blob may be short or empty,
   which `sound` sees, for it hashes each blob once after each boot; a torn record counts as none.

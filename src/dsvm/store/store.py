@@ -270,8 +270,12 @@ class Store:
                     remedy="run `dsvm gc` when it has ended",
                 )
             freed = sum(remove(path, dry_run) for path in self._garbage(set(keep)))
-            partials = list(self.root.glob("partial/*.partial"))
-            return freed + sum(remove_abandoned(path, dry_run) for path in partials)
+            return freed + self._abandoned(dry_run)
+
+    def _abandoned(self, dry_run: bool = False) -> int:
+        """Remove what killed writers left half written; how many bytes that is."""
+        partials = list(self.root.glob("partial/*.partial"))
+        return sum(remove_abandoned(path, dry_run) for path in partials)
 
     def _garbage(self, keep: set[str]) -> list[Path]:
         garbage = []
@@ -294,7 +298,11 @@ class Store:
 
     @contextmanager
     def _partial(self) -> Iterator[tuple[Path, FileIO]]:
-        """A new file of ours in `partial/`, flocked; removed at the end if it still is there."""
+        """A new file of ours in `partial/`, flocked; removed at the end if it still is there.
+
+        What writers that were killed have left there goes first.
+        """
+        self._abandoned()
         while True:
             path = self.root / "partial" / f"{secrets.token_hex(8)}.partial"
             try:

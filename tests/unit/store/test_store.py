@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -217,7 +218,10 @@ def test_gc_removes_what_the_dead_left_but_not_what_the_living_write(store: Stor
     assert store.has(writer.digest)
 
 
-def test_a_killed_writer_leaves_only_a_partial_file(store: Store) -> None:
+@pytest.mark.parametrize("remove", [lambda store: store.gc([]), lambda store: store.put(b"next")])
+def test_a_killed_writer_leaves_only_a_partial_file_until_the_next_writes(
+    store: Store, remove: Callable[[Store], object]
+) -> None:
     code = (
         "import os, signal, sys; from pathlib import Path; from dsvm.store import Store\n"
         "with Store(Path(sys.argv[1])).writer() as w:\n"
@@ -226,7 +230,7 @@ def test_a_killed_writer_leaves_only_a_partial_file(store: Store) -> None:
     subprocess.run([sys.executable, "-c", code, str(store.root)], check=False)
     assert len(partials(store)) == 1
     assert not list(store.root.glob("blobs/*/*"))
-    store.gc([])
+    remove(store)
     assert not partials(store)
 
 
