@@ -107,6 +107,7 @@ class Machine:
             self._mount_layer(layer)
         mounts.bind(self._plan.machine.seed, self._work.seed)
         for number, folder in enumerate(self._plan.machine.mounts):
+            mounts.make_place(self._work.tree, folder.target)
             target = self._work.folder(number)
             if note := mounts.bind_folder(folder, target, self._plan.uid_base):
                 self.notes.append(note)

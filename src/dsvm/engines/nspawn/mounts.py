@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dsvm import linux
 from dsvm.engines.base import Mount
@@ -22,6 +22,36 @@ def bind(source: Path, target: Path) -> None:
     else:
         target.touch()
     linux.mount(source, target, flags=linux.MS_BIND | linux.MS_REC)
+
+
+def make_place(tree: Path, target: str) -> None:
+    """Make the folders of a machine's file system that `target` lacks, owned as what they lie in.
+
+    nspawn would make them the host's root's, a stranger inside. No link is followed, for it could
+    lead out of the tree: what comes after it is left to nspawn.
+    """
+    place = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for name in PurePosixPath(target).parts[1:]:
+            _enter(place, name)
+    except OSError:
+        return
+    finally:
+        os.close(place)
+
+
+def _enter(place: int, name: str) -> None:
+    """Let the descriptor be that of the folder `name` in it, which is made if it is not there."""
+    owner, made = os.fstat(place), False
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=place)
+        made = True
+    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+    if made:
+        os.fchown(inner, owner.st_uid, owner.st_gid)
+        os.fchmod(inner, 0o755)
+    os.dup2(inner, place, inheritable=False)
+    os.close(inner)
 
 
 def bind_folder(mount: Mount, target: Path, uid_base: int | None) -> str | None:
