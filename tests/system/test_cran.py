@@ -59,7 +59,8 @@ def test_a_package_in_c_is_built_and_computes_from_the_layer(
     with mounted(store.get(layer), tmp_path) as tree:
         system = PackageSet(locked.tree.packages).unpacked(store, home, log)
         environment = {"LD_LIBRARY_PATH": r_library.CHOSEN, "R_LIBS": f"{place}/library"}
-        sandbox = Sandbox(system, read={place: tree}, environment=environment)
+        read = {place: tree, **r_library.finished(system, tmp_path)}
+        sandbox = Sandbox(system, read=read, environment=environment)
         said = sandbox.run(["/usr/bin/Rscript", "-e", "cat(dsvmAnswer::answer())"], log=log)
 
     assert said == "42"

@@ -150,7 +150,7 @@ def test_an_os_unit_is_as_its_package_has_it_once_the_tool_is_gone(sleepers: Sle
 
     done = sleepers.dsvm("up", "--yes", cwd=sleepers.folder, timeout_s=600)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, sleepers.dsvm("verify", "sleepers", "--json").stdout
     enabled = sleepers.machine.ssh.run(["systemctl", "is-enabled", "redis-server"], check=False)
     assert enabled.stdout.strip() == "enabled"
     units = "systemctl list-units --all --plain --no-legend '*ledger*' 'tally*' '*-first-use*'"
