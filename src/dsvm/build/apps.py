@@ -1,13 +1,10 @@
-"""Layers of apps at /opt/dsvm/apps/<tool>: npm packages, and files from their makers.
+"""Layers of apps at /opt/dsvm/apps/<tool>: what all of them share, and files from their makers.
 
-npm's lock says where in the tree each tarball belongs (`node_modules/a/node_modules/b`), so the
-tree is laid out from it without Node.js: the same bytes from any host. No install script runs;
-the lock has refused packages that need theirs.
+Those of npm packages are made in `dsvm.build.npm`.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import stat
 import tarfile
@@ -20,7 +17,7 @@ from dsvm.build import erofs, keys, work
 from dsvm.build.tools_tree import ToolsTree
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.lock.model import LockedArtifact, LockedNpm
+from dsvm.lock.model import LockedArtifact
 from dsvm.store import Store
 
 SOURCES = ("apps.py", "erofs.py")
@@ -44,7 +41,7 @@ def build_artifact(
 
     def fill(tree: Path) -> None:
         if tarfile.is_tarfile(archive):
-            _untar(archive, tree, strip)
+            untar(archive, tree, strip)
         elif zipfile.is_zipfile(archive):
             _unzip(archive, tree, strip)
         else:
@@ -53,31 +50,10 @@ def build_artifact(
             target.chmod(0o755)
 
     key = artifact_key(artifact, strip, tools.key)
-    return _freeze(fill, artifact.size, key, tools, store, home, log)
+    return freeze(fill, artifact.size, key, tools, store, home, log)
 
 
-def npm_key(npm: LockedNpm, tools_key: str) -> str:
-    files = sorted([package.path, package.sha256] for package in npm.packages)
-    source = keys.source_digest(*SOURCES)
-    return keys.key("npm", tool=npm.tool, files=files, tools=tools_key, source=source)
-
-
-def build_npm(npm: LockedNpm, tools: ToolsTree, store: Store, home: Home, log: Path) -> str:
-    """Lay out npm packages with their commands in `node_modules/.bin`. Raises `DsvmError`."""
-    locked = json.loads(npm.package_lock)["packages"]
-
-    def fill(tree: Path) -> None:
-        for package in sorted(npm.packages, key=lambda package: package.path):
-            folder = _below(tree, package.path)
-            folder.mkdir(parents=True, exist_ok=True)
-            _untar(store.get(package.sha256), folder, strip=1)
-            _link_commands(folder, locked[package.path].get("bin", {}))
-
-    size = sum(package.size for package in npm.packages)
-    return _freeze(fill, size, npm_key(npm, tools.key), tools, store, home, log)
-
-
-def _freeze(
+def freeze(
     fill: Callable[[Path], None],
     size: int,
     key: str,
@@ -86,6 +62,7 @@ def _freeze(
     home: Home,
     log: Path,
 ) -> str:
+    """Freeze a new folder that `fill` fills; `size` is that of the archives. Returns the digest."""
     with work.folder(_SMALLEST + _UNPACKED * size, home.cache / "work") as scratch:
         tree, result = scratch / "tree", scratch / "layer.erofs"
         work.new_folder(tree)
@@ -98,7 +75,8 @@ def _freeze(
         return store.put_file(result, move=True)
 
 
-def _untar(archive: Path, tree: Path, strip: int) -> None:
+def untar(archive: Path, tree: Path, strip: int) -> None:
+    """Unpack without the first `strip` folders; nothing reaches outside of `tree`."""
     with tarfile.open(archive) as tar:
         for member in tar:
             name = _stripped(member.name, strip)
@@ -134,19 +112,7 @@ def _stripped(name: str, strip: int) -> str:
     return "/".join(parts[strip:])
 
 
-def _link_commands(folder: Path, commands: dict[str, str]) -> None:
-    """As npm does: `node_modules/.bin/<command>` beside the package, which is made executable."""
-    modules = next(parent for parent in folder.parents if parent.name == "node_modules")
-    (modules / ".bin").mkdir(exist_ok=True)
-    for command, program in commands.items():
-        target = _below(folder, program)
-        target.chmod(0o755)
-        link = _below(modules / ".bin", command)
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path("..") / target.relative_to(modules))
-
-
-def _below(folder: Path, name: str) -> Path:
+def below(folder: Path, name: str) -> Path:
     """The path of that name in the folder; raises `DsvmError` when it would lie elsewhere.
 
     A package's own words say what its commands are called and where they lie, and a lock may come

@@ -132,7 +132,8 @@ class _Build:
             pythons = pythons_of(self.lock, base, bases, self.store, self.home)
             tools = self.composition.tools
             origins = {tool.name: origin for tool in tools if (origin := self.lock.origin_of(tool))}
-            return Workshop(self.lock, base, pythons, origins, self.store, self.home)
+            npm = {tool.name: tool.npm for tool in tools if tool.npm}
+            return Workshop(self.lock, base, pythons, origins, npm, self.store, self.home)
 
         try:
             return read()

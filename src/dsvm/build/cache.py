@@ -28,7 +28,8 @@ def needless(locks: Iterable[Lock], home: Home) -> list[Path]:
 
 def _of(lock: Lock, home: Home) -> Iterator[Path]:
     """What a build of this lock has in the cache, or would put there."""
-    yield _unpacked(lock.tools_tree.packages, home)
+    for tree in (lock.tools_tree, *lock.builders.values()):
+        yield _unpacked(tree.packages, home)
     bases = {base.suite: base for base in load_catalog().bases.values()}
     for tree in (lock.os, *lock.interpreters.values()):
         if tree.suite in bases:

@@ -12,7 +12,7 @@ from dsvm.progress import Progress
 
 
 def fetch_system(lock: Lock, composition: Composition, home: Home, progress: Progress) -> None:
-    """The OS packages of all trees of the lock."""
+    """The OS packages of the machine, its interpreters and the building tools."""
     part = lock.model_copy(update=NOTHING_MOUNTED)
     _fetch(part, composition, home, progress)
 

@@ -10,9 +10,10 @@ from dsvm.build import apps, conda_environment, os_tree, package_apps, r_library
 from dsvm.build.environment import ENVIRONMENTS, Pythons, build_environment, environment_key
 from dsvm.build.interpreter import PYTHONS, build_interpreter, interpreter_key
 from dsvm.build.model import Layer, LayerKind
+from dsvm.build.npm import build_npm, npm_key
 from dsvm.build.package_set import PackageSet
 from dsvm.build.tools_tree import ToolsTree
-from dsvm.catalog.model import Base
+from dsvm.catalog.model import Base, NpmNeed
 from dsvm.catalog.origins import Origin
 from dsvm.definition.model import Variant
 from dsvm.home import Home
@@ -69,12 +70,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What every part is made with. `origins`: tool -> the origin its layer is made from."""
+    """What every part is made with. `origins`: tool -> the origin its layer is made from; `npm`:
+    tool -> what it says of its npm packages."""
 
     lock: Lock
     base: Base
     pythons: Pythons
     origins: Mapping[str, Origin]
+    npm: Mapping[str, NpmNeed]
     store: Store
     home: Home
 
@@ -143,7 +146,7 @@ class Workshop:
             wanted = self.origins[debs.tool].debs
             yield self._debs(debs, tuple(wanted.programs) if wanted else ())
         for npm in self.lock.npm:
-            yield self._npm(npm)
+            yield self._npm(npm, self.npm[npm.tool])
 
     def _artifact(self, artifact: LockedArtifact, strip: int) -> Part:
         return Part(
@@ -191,12 +194,12 @@ class Workshop:
             mountpoint=f"{apps.APPS}/{debs.tool}",
         )
 
-    def _npm(self, npm: LockedNpm) -> Part:
+    def _npm(self, npm: LockedNpm, need: NpmNeed) -> Part:
         return Part(
             f"app-{npm.tool}",
             "app",
-            apps.npm_key(npm, self.tools_key),
-            lambda log, step: apps.build_npm(npm, self.tools(), self.store, self.home, log),
+            npm_key(npm, need, self.tools_key),
+            lambda log, step: build_npm(npm, need, self.tools(), self.store, self.home, log),
             mountpoint=f"{apps.APPS}/{npm.tool}",
         )
 

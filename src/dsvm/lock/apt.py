@@ -38,7 +38,8 @@ from dsvm.programs import ProgramFailed, TimedOut, run
 FRESH_S = 600.0
 _TIMEOUT_S = 900.0
 _SILENCE_S = 15.0
-FOUNDATION = ("?essential", "?priority(required)", "apt")
+ESSENTIAL = ("?essential",)
+FOUNDATION = (*ESSENTIAL, "?priority(required)", "apt")
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>\S+)$")
 _UNKNOWN = re.compile(r"^E: (?:Unable to locate package|Couldn't find any package by \S+) (\S+)$")
 _NO_CANDIDATE = re.compile(r"^E: Package '(\S+)' has no installation candidate$")

@@ -53,6 +53,7 @@ def _parts(lock: Lock) -> dict[str, dict[str, tuple[str, str]]]:
     """For each part: name -> (version, digest)."""
     trees = {"os": lock.os, "tools": lock.tools_tree}
     trees |= {f"python-{version}": tree for version, tree in lock.interpreters.items()}
+    trees |= {f"build-{tool}": tree for tool, tree in lock.builders.items()}
     parts = {
         part: {package.name: (package.version, package.sha256) for package in tree.packages}
         for part, tree in trees.items()
@@ -63,6 +64,11 @@ def _parts(lock: Lock) -> dict[str, dict[str, tuple[str, str]]]:
     for npm in lock.npm:
         # The same package may be there several times, so its place tells it apart.
         parts[f"npm-{npm.tool}"] = {p.path: (p.version, p.integrity) for p in npm.packages}
+        if npm.build:
+            helpers = npm.build.npm
+            parts[f"npm-{helpers.tool}"] = {
+                p.path: (p.version, p.integrity) for p in helpers.packages
+            }
     for debs in lock.debs:
         packages = {one.name: (one.version, one.sha256) for one in debs.tree.packages}
         parts[f"debs-{debs.tool}"] = packages

@@ -14,7 +14,7 @@ from dsvm.catalog.model import Archive, Base, PythonSource
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.fetch import Failure, FetchFailed, Limits, Want, download, public
 from dsvm.home import Home
-from dsvm.lock.apt import FOUNDATION
+from dsvm.lock.apt import ESSENTIAL, FOUNDATION
 from dsvm.lock.conda import address
 from dsvm.lock.cran import CONTRIB, repository
 from dsvm.lock.hints import Hints
@@ -182,7 +182,9 @@ class _Fetching:
     def _versions_now(self, tree: OsTree) -> dict[str, str]:
         base = next(base for base in self.bases.values() if base.suite == tree.suite)
         trees = Trees(self.bases, self.sources, self.home, at_once=True)
-        more = FOUNDATION if tree is self.lock.os else ()
+        more: tuple[str, ...] = FOUNDATION if tree is self.lock.os else ()
+        if any(tree is builder for builder in self.lock.builders.values()):
+            more = ESSENTIAL
         try:
             found = trees.root(base).resolve([*more, *tree.roots])
         except DsvmError:

@@ -47,25 +47,25 @@ class Keep:
         return self.upgrade is None or bool(self.upgrade)
 
     def os(self, suite: str, roots: Sequence[str]) -> OsTree | None:
-        return self._tree(self.old.os if self.old else None, suite, roots)
+        return self.tree(self.old.os if self.old else None, suite, roots)
 
     def tools(self, suite: str, roots: Sequence[str]) -> OsTree | None:
-        return self._tree(self.old.tools_tree if self.old else None, suite, roots)
+        return self.tree(self.old.tools_tree if self.old else None, suite, roots)
 
     def interpreter(self, version: str, suite: str, roots: Sequence[str]) -> OsTree | None:
         tree = self.old.interpreters.get(version) if self.old else None
-        return self._tree(tree, suite, roots)
+        return self.tree(tree, suite, roots)
 
     def os_pins(self, suite: str) -> dict[str, str]:
         if not self.old or self.old.os.suite != suite:
             return {}
-        return self._pins(self.old.os)
+        return self.pins(self.old.os)
 
     def tools_pins(self) -> dict[str, str]:
-        return self._pins(self.old.tools_tree if self.old else None)
+        return self.pins(self.old.tools_tree if self.old else None)
 
     def interpreter_pins(self, version: str) -> dict[str, str]:
-        return self._pins(self.old.interpreters.get(version) if self.old else None)
+        return self.pins(self.old.interpreters.get(version) if self.old else None)
 
     def environment(
         self, plan: EnvironmentPlan, variant: Variant, python: str
@@ -120,19 +120,21 @@ class Keep:
             cran=packages[0] if packages else None,
         )
 
-    @property
-    def _named(self) -> frozenset[str]:
-        return self.upgrade or frozenset()
-
-    def _tree(self, old: OsTree | None, suite: str, roots: Sequence[str]) -> OsTree | None:
+    def tree(self, old: OsTree | None, suite: str, roots: Sequence[str]) -> OsTree | None:
+        """`old` if it was asked for in the same way and nothing in it may move."""
         if old is None or self.upgrade is None or self._has_moving(old.packages):
             return None
         return old if (old.suite, old.roots) == (suite, tuple(roots)) else None
 
-    def _pins(self, old: OsTree | None) -> dict[str, str]:
+    def pins(self, old: OsTree | None) -> dict[str, str]:
+        """Versions of `old` that stay where they still fit."""
         if old is None or self.upgrade is None:
             return {}
         return {p.name: p.version for p in old.packages if p.name not in self.moving_os}
+
+    @property
+    def _named(self) -> frozenset[str]:
+        return self.upgrade or frozenset()
 
     def _has_moving(self, packages: Iterable[object]) -> bool:
         return any(getattr(package, "name", None) in self.moving_os for package in packages)
@@ -148,8 +150,7 @@ class Keep:
         known = {tool.name for tool in self.composition.tools}
         known |= {plan.name for plan in self.composition.environments}
         if self.old:
-            trees = (self.old.os, self.old.tools_tree, *self.old.interpreters.values())
-            known |= {package.name for tree in trees for package in tree.packages}
+            known |= {package.name for tree in self.old.trees for package in tree.packages}
             known |= {package.name for env in self.old.environments for package in env.packages}
         for name in sorted(self._named - known):
             raise DsvmError(

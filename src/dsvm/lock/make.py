@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,8 +15,8 @@ from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.home import Home
 from dsvm.lock.hints import Hints
 from dsvm.lock.keep import Keep
-from dsvm.lock.model import Lock, LockedEnvironment, OsTree
-from dsvm.lock.npm import lock_npm
+from dsvm.lock.model import Lock, LockedEnvironment, LockedNpm, LockedNpmBuild, OsTree
+from dsvm.lock.npm import lock_helpers, lock_npm
 from dsvm.lock.origins import Origins, Taken
 from dsvm.lock.python import Resolver
 from dsvm.lock.pythonhost import python_host
@@ -81,18 +81,7 @@ class _Locking:
                 jobs.start(f"{plan.name} ({variant})", self._environment, plan, variant)
                 for plan, variant in plans
             ]
-            npm = [
-                jobs.start(
-                    tool.name,
-                    lock_npm,
-                    tool,
-                    self.keep.npm(tool),
-                    self.composition.sources,
-                    self.home,
-                )
-                for tool in tools
-                if tool.npm
-            ]
+            npm = [jobs.start(tool.name, self._npm, tool) for tool in tools if tool.npm]
             origins = [jobs.start(tool.name, self._origin, tool) for tool in tools if tool.origins]
             jobs.join()
             taken = [job.result() for job in origins]
@@ -165,6 +154,25 @@ class _Locking:
                     other, self.keep.interpreter_pins(version)
                 )
         return found
+
+    def _npm(self, tool: Tool) -> LockedNpm:
+        old, sources = self.keep.npm(tool), self.composition.sources
+        locked = lock_npm(tool, old, sources, self.home)
+        build = tool.npm.build if tool.npm else None
+        if build is None:
+            return locked
+        before = old.build if old else None
+        helpers = before.npm if before else None
+        made = LockedNpmBuild(
+            os=self._build_os(build.apt, before.os if before else None),
+            npm=lock_helpers(tool.name, build.npm, helpers, sources, self.home),
+        )
+        return locked.model_copy(update={"build": made})
+
+    def _build_os(self, packages: Sequence[str], old: OsTree | None) -> OsTree:
+        base = self.composition.base
+        kept = self.keep.tree(old, base.suite, packages)
+        return kept or self._trees.builder(base, packages, self.keep.pins(old))
 
     @property
     def _trees(self) -> Trees:

@@ -68,7 +68,7 @@ class LockedEnvironment(Locked):
 
 
 class NpmPackage(Locked):
-    """One tarball: its place (`node_modules/a`), npm's integrity (sha512), its bytes."""
+    """One tarball: its place (`node_modules/a`), npm's integrity, its bytes."""
 
     path: str
     name: str
@@ -79,12 +79,25 @@ class NpmPackage(Locked):
 
 
 class LockedNpm(Locked):
-    """One npm app. `package_lock` is npm's own lock without addresses, as JSON text."""
+    """One npm app. `package_lock` is npm's own lock without addresses, as JSON text.
+
+    What lies in the folders `inner` is locked by a file of the package around it. `build` is what
+    its native code is compiled with.
+    """
 
     tool: str
     requirements: dict[str, str]
     packages: tuple[NpmPackage, ...]
     package_lock: str
+    inner: tuple[str, ...] = ()
+    build: LockedNpmBuild | None = None
+
+
+class LockedNpmBuild(Locked):
+    """The OS packages of the sandbox in which native code is compiled, and npm's that build."""
+
+    os: OsTree
+    npm: LockedNpm
 
 
 class LockedArtifact(Locked):
@@ -192,10 +205,16 @@ class Lock(Locked):
         return {choice.tool: choice.why for choice in self.choices if choice.origin is None}
 
     @property
+    def builders(self) -> dict[str, OsTree]:
+        """The OS packages that apps are compiled with, by tool."""
+        return {npm.tool: npm.build.os for npm in self.npm if npm.build}
+
+    @property
     def trees(self) -> tuple[OsTree, ...]:
         """All sets of OS packages."""
         debs, cran = (one.tree for one in self.debs), (one.tree for one in self.cran)
-        return (self.os, self.tools_tree, *self.interpreters.values(), *debs, *cran)
+        apps = (*self.builders.values(), *debs, *cran)
+        return (self.os, self.tools_tree, *self.interpreters.values(), *apps)
 
     def origin_of(self, tool: Tool) -> Origin | None:
         """The origin that the tool's layer is made from."""

@@ -1,6 +1,6 @@
 """Resolves and fetches npm packages by npm itself, with the host's own npm configuration.
 
-The lock holds npm's own lock without addresses, and of every tarball npm's integrity (sha512) and
+The lock holds npm's own lock without addresses, and of every tarball npm's integrity and
 the sha256 by which the store knows it. A build lays the tarballs out as npm's lock says.
 """
 
@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from dsvm.catalog.model import Tool
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock.model import LockedNpm, NpmPackage
+from dsvm.lock.npminner import inner_entries
 from dsvm.lock.npmtree import Entries, installed, name_of, refuse_scripts
 from dsvm.lock.pythonhost import python_host
 from dsvm.patience import LONGER, patient
@@ -43,40 +45,67 @@ def lock_npm(
 ) -> LockedNpm:
     """Resolve the tool's npm packages, keeping what still fits of `old`; fetch them once.
 
-    Raises `DsvmError`, also for packages whose install scripts would have to run.
+    What native code is compiled with is locked apart (`lock_helpers`). Raises `DsvmError`, also for
+    packages whose install scripts would have to run.
     """
     if tool.npm is None:
         raise ValueError(f"{tool.name} needs nothing from npm")
-    without = tool.npm.without_scripts
-    if old and old.requirements == tool.npm.packages:
-        refuse_scripts(json.loads(old.package_lock)["packages"], tool.name, without)
+    compiled = tool.npm.build.packages if tool.npm.build else []
+    without = [*tool.npm.without_scripts, *compiled]
+    return _lock(
+        _Asked(tool.name, tool.npm.packages, tuple(tool.npm.inner), without), old, sources, home
+    )
+
+
+def lock_helpers(
+    tool: str,
+    packages: Mapping[str, str],
+    old: LockedNpm | None,
+    sources: Mapping[str, str],
+    home: Home,
+) -> LockedNpm:
+    """Resolve the npm packages that compile those of `tool`. Raises `DsvmError`."""
+    return _lock(_Asked(f"{tool}-build", dict(packages), (), []), old, sources, home)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """npm packages that make one tree. `without`: their install scripts need not run."""
+
+    name: str
+    packages: dict[str, str]
+    inner: tuple[str, ...]
+    without: list[str]
+
+
+def _lock(
+    asked: _Asked, old: LockedNpm | None, sources: Mapping[str, str], home: Home
+) -> LockedNpm:
+    store = Store(home.store)
+    if old and old.requirements == asked.packages and old.inner == asked.inner:
+        # What lies inside was looked at when its tarball was here; it may not be now.
+        refuse_scripts(json.loads(old.package_lock)["packages"], asked.name, asked.without)
         return old
-    with _Npm(sources, home, tool.name) as npm:
-        package_lock = npm.resolve(tool.npm.packages, old.package_lock if old else None)
-        refuse_scripts(package_lock["packages"], tool.name, without)
-        wanted = _tarballs(package_lock["packages"], tool.name)
-        files = npm.fetch((name, version, integrity) for _, name, version, integrity in wanted)
+    with _Npm(sources, home, asked.name) as npm:
+        package_lock = npm.resolve(asked.packages, old.package_lock if old else None)
+        packages = npm.take(package_lock["packages"], asked)
+        for folder in asked.inner:
+            inner = inner_entries(folder, packages, asked.name, store)
+            packages += npm.take(inner, asked, f"{folder}/")
     return LockedNpm(
-        tool=tool.name,
-        requirements=tool.npm.packages,
-        packages=tuple(
-            NpmPackage(
-                path=path,
-                name=name,
-                version=version,
-                integrity=integrity,
-                sha256=files[integrity][0],
-                size=files[integrity][1],
-            )
-            for path, name, version, integrity in wanted
-        ),
+        tool=asked.name,
+        requirements=asked.packages,
+        packages=tuple(packages),
         package_lock=json.dumps(package_lock, sort_keys=True),
+        inner=asked.inner,
     )
 
 
 def fetch_npm(locked: LockedNpm, sources: Mapping[str, str], home: Home) -> None:
     """Put the tarballs that are not in the store there. Raises `DsvmError`."""
     store = Store(home.store)
+    if locked.build:
+        fetch_npm(locked.build.npm, sources, home)
     missing = [p for p in locked.packages if not store.sound(p.sha256, p.size)]
     if missing:
         with _Npm(sources, home, locked.tool) as npm:
@@ -125,6 +154,26 @@ class _Npm:
         for entry in found["packages"].values():
             entry.pop("resolved", None)
         return found
+
+    def take(self, entries: Entries, asked: _Asked, above: str = "") -> list[NpmPackage]:
+        """The packages that these entries of a lock put on this machine, fetched.
+
+        `above` is where in the tree their root is. Raises `DsvmError`.
+        """
+        refuse_scripts(entries, asked.name, asked.without)
+        wanted = _tarballs(entries, asked.name)
+        files = self.fetch((name, version, integrity) for _, name, version, integrity in wanted)
+        return [
+            NpmPackage(
+                path=above + path,
+                name=name,
+                version=version,
+                integrity=integrity,
+                sha256=files[integrity][0],
+                size=files[integrity][1],
+            )
+            for path, name, version, integrity in wanted
+        ]
 
     def fetch(self, wanted: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, int]]:
         """Put tarballs in the store; their sha256 and size by integrity."""
@@ -187,7 +236,8 @@ def _tarballs(entries: Entries, tool: str) -> list[tuple[str, str, str, str]]:
         if entry.get("inBundle") or entry.get("link"):
             continue
         name = name_of(entries, path)
-        if not entry.get("integrity", "").startswith("sha512-"):
+        # A maker's shrinkwrap may name an older digest before it.
+        if not any(one.startswith("sha512-") for one in entry.get("integrity", "").split()):
             raise DsvmError(
                 f"`{name}` of `{tool}` cannot be locked",
                 cause="npm gives no sha512 for it: it does not come from a registry",

@@ -57,9 +57,9 @@ def refuse_scripts(entries: Entries, tool: str, without: list[str]) -> None:
         raise DsvmError(
             f"`{tool}` needs npm packages that would run scripts to be installed",
             cause=", ".join(dict.fromkeys(scripted)),
-            remedy="dsvm installs files and runs no package's scripts: choose packages without, "
-            "or, for those that work without theirs, name them in tool.toml: "
-            "[npm] without_scripts",
+            remedy="dsvm installs files and runs no package's scripts: choose packages without; or "
+            "name in tool.toml those that work without theirs: [npm] without_scripts; and those "
+            "whose native code has to be compiled: [npm.build] packages",
         )
 
 
@@ -89,7 +89,7 @@ def _may(entry: Mapping[str, Any], place: str, tool: str) -> bool:
     if entry.get("optional"):
         return False
     kinds = ", ".join(
-        f"{key}: {' '.join(entry[key])}" for key in ("os", "cpu", "libc") if key in entry
+        f"{key}: {' '.join(_listed(entry, key))}" for key in ("os", "cpu", "libc") if key in entry
     )
     raise DsvmError(
         f"`{tool}` needs an npm package that is not made for this machine",
@@ -102,8 +102,14 @@ def _fits(entry: Mapping[str, Any]) -> bool:
     """npm's rule for `os`, `cpu` and `libc`: listed, or not listed with an exclamation mark."""
     here = {**_HERE, "cpu": _CPUS.get(os.uname().machine, os.uname().machine)}
     for key, mine in here.items():
-        listed = entry.get(key, [])
+        listed = _listed(entry, key)
         allowed = [word for word in listed if not word.startswith("!")]
         if f"!{mine}" in listed or (allowed and mine not in allowed):
             return False
     return True
+
+
+def _listed(entry: Mapping[str, Any], key: str) -> list[str]:
+    """A package may say a single word in place of a list."""
+    said = entry.get(key, [])
+    return [said] if isinstance(said, str) else list(said)

@@ -12,7 +12,7 @@ from pathlib import Path
 from dsvm.catalog.model import Base
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.lock.apt import FOUNDATION, AptRoot, open_root
+from dsvm.lock.apt import ESSENTIAL, FOUNDATION, AptRoot, open_root
 from dsvm.lock.mirrors import mirrors
 from dsvm.lock.model import OsTree
 from dsvm.lock.wheels import Target
@@ -57,6 +57,11 @@ class Trees:
         """The programs that make layers and images, with their libraries."""
         base, packages = tools_roots()
         return self._lock(self.bases[base], packages, (), pins)
+
+    def builder(self, base: Base, packages: Sequence[str], pins: Mapping[str, str]) -> OsTree:
+        """What a build step runs in: those packages, over the ones that every program takes for
+        granted."""
+        return self._lock(base, packages, ESSENTIAL, pins)
 
     def interpreter(self, base: Base, pins: Mapping[str, str]) -> OsTree:
         """That base's Python with the libraries it needs, and no more."""

@@ -77,7 +77,8 @@ def _locked(lock: Lock) -> set[str]:
     """The digests of all files that a lock names."""
     found = {package.sha256 for tree in lock.trees for package in tree.packages}
     found |= {wheel.sha256 for one in lock.environments for wheel in one.packages}
-    found |= {package.sha256 for one in lock.npm for package in one.packages}
+    helpers = [one.build.npm for one in lock.npm if one.build]
+    found |= {package.sha256 for one in (*lock.npm, *helpers) for package in one.packages}
     found |= {package.sha256 for one in lock.cran for package in one.packages}
     found |= {package.sha256 for one in lock.conda for package in one.packages}
     return found | {artifact.sha256 for artifact in lock.artifacts}

@@ -25,7 +25,7 @@ def tarball(path: Path, files: dict[str, tuple[bytes, int]]) -> Path:
 
 def test_leading_folders_are_stripped_and_programs_stay_executable(tmp_path: Path) -> None:
     archive = tarball(tmp_path / "a.tgz", {"app-1.0/bin/run": (b"#!/bin/sh", 0o700)})
-    apps._untar(archive, tmp_path / "tree", 1)
+    apps.untar(archive, tmp_path / "tree", 1)
     apps._normalise(tmp_path / "tree")
 
     assert (tmp_path / "tree/bin/run").stat().st_mode & 0o777 == 0o755
@@ -46,7 +46,7 @@ def test_an_archive_cannot_write_outside_its_layer(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
 
     with pytest.raises(tarfile.FilterError):
-        apps._untar(archive, tmp_path / "tree", 0)
+        apps.untar(archive, tmp_path / "tree", 0)
 
     assert not (tmp_path / "escaped").exists()
 
@@ -93,7 +93,7 @@ def test_an_archive_writes_nothing_through_a_link(
     (tmp_path / "tree").mkdir()
 
     with pytest.raises((tarfile.FilterError, DsvmError)):
-        apps._untar(tmp_path / "a.tgz", tmp_path / "tree", 0)
+        apps.untar(tmp_path / "a.tgz", tmp_path / "tree", 0)
 
     assert not list(tmp_path.rglob("escaped"))
 
@@ -110,33 +110,3 @@ def test_a_zip_cannot_write_outside_its_layer(tmp_path: Path) -> None:
     assert found
     assert all(path.is_relative_to(tmp_path / "around" / "tree") for path in found)
     assert not Path("/etc/escaped").exists()
-
-
-def test_commands_of_npm_packages_are_linked(tmp_path: Path) -> None:
-    package = tmp_path / "node_modules" / "@scope" / "tool"
-    package.mkdir(parents=True)
-    (package / "cli.js").write_text("#!/usr/bin/env node")
-    apps._link_commands(package, {"tool": "./cli.js"})
-
-    link = tmp_path / "node_modules/.bin/tool"
-    assert link.readlink() == Path("../@scope/tool/cli.js")
-    assert link.stat().st_mode & 0o111
-
-
-@pytest.mark.parametrize(
-    "commands", [{"tool": "../../../precious"}, {"../../../precious": "cli.js"}, {"/x": "cli.js"}]
-)
-def test_commands_of_npm_packages_reach_nothing_outside(
-    tmp_path: Path, commands: dict[str, str]
-) -> None:
-    package = tmp_path / "node_modules" / "@lab" / "tool"
-    package.mkdir(parents=True)
-    (package / "cli.js").write_text("#!/usr/bin/env node")
-    precious = tmp_path / "precious"
-    precious.touch(mode=0o600)
-
-    with pytest.raises(DsvmError, match="outside its folder"):
-        apps._link_commands(package, commands)
-
-    assert precious.is_file()
-    assert precious.stat().st_mode & 0o777 == 0o600

@@ -51,6 +51,12 @@ def test_what_must_be_there_but_is_made_for_another_system_is_refused() -> None:
     assert refused.value.cause == "node_modules/events is for os: darwin"
 
 
+def test_a_system_may_be_named_by_a_word_alone() -> None:
+    entries = places(dependencies={"node": "1"}) | {"node_modules/node": {"os": "linux"}}
+
+    assert installed(entries, "t") == ["node_modules/node"]
+
+
 def test_peers_scopes_and_circles_are_followed() -> None:
     entries = places(dependencies={"@lab/one": "1"}) | {
         "node_modules/@lab/one": {"peerDependencies": {"two": "1", "not-there": "1"}},
