@@ -103,7 +103,8 @@ def test_a_boot_starts_none_of_them_and_the_first_who_comes_each(sleepers: Sleep
         assert sleepers.dsvm(*words).returncode == 0
     asleep = sleepers.running()
     opened = sleepers.dsvm("open", NAME, "ledger")
-    page = httpx.get(f"{opened.stdout.strip()}ready", trust_env=False, timeout=20)
+    address = f"{opened.stdout.strip()}ready"
+    page = httpx.get(address, trust_env=False, timeout=20, follow_redirects=True)
     awake = sleepers.running()
 
     report = sleepers.proven(examples=True)
@@ -114,6 +115,20 @@ def test_a_boot_starts_none_of_them_and_the_first_who_comes_each(sleepers: Sleep
     others = {"tally": "inactive", "redis-server": "inactive"}
     assert first_uses(report) == {"ledger": "in use"} | others
     assert "example" in {check.check for check in report.checks}
+
+
+def test_a_gate_opens_an_app_to_its_token_only(
+    sleepers: Sleepers,
+) -> None:
+    opened = sleepers.dsvm("open", NAME, "ledger")
+    root = opened.stdout.partition("/dsvm-signin/")[0]
+    wrong = "/dsvm-signin/" + "0" * 43 + "/ready"
+
+    refused = [httpx.get(root + path, trust_env=False) for path in ("/", "/ready", wrong)]
+
+    assert [answer.status_code for answer in refused] == [403, 403, 403]
+    door = sleepers.machine.ssh.run(["stat", "-c", "%U %a", "/run/dsvm/doors"]).stdout
+    assert door.strip() == "ds 700"
 
 
 def test_a_service_that_nobody_is_connected_to_is_stopped_if_it_says_so(

@@ -70,7 +70,13 @@ class NpmNeed(Strict):
     """npm packages, installed as one app layer at /opt/dsvm/apps/<tool>.
 
     dsvm runs no install scripts. `without_scripts` names packages that have one and do their work
-    without it, as the tool's checks prove; any other package with one is refused.
+    without it, as the tool's checks prove, `build` those whose native code dsvm compiles itself;
+    any other package with one is refused.
+
+    `inner` are folders of the tree that hold a package of their own with an npm-shrinkwrap.json,
+    whose packages belong there, too. `remove` are patterns (as of pathlib) of what the machine
+    has no use for, such as programs for other systems. `links` are symbolic links to make, by
+    their place, as an install script would have. All are relative to the layer's root.
     """
 
     packages: dict[str, str] = Field(min_length=1)
@@ -149,12 +155,18 @@ class App(Strict):
     """A web page of the tool: forwarded to the host's loopback, opened signed in.
 
     `path` may hold `{token}`. `ready` is a path that answers 200 once the app works.
+
+    With `gate` the app needs no token: dsvm's gate listens at `port` and lets in only who has it.
+    The service of the same name then has a `backend`, best a socket in a folder that only the login
+    may enter (`RuntimeDirectory=` with `RuntimeDirectoryMode=0700`), or a `socket` of its own at
+    /run/dsvm/doors/<app>.sock.
     """
 
     name: str
     port: int
-    path: str = "/"
-    ready: str = "/"
+    path: str = Field(default="/", pattern="^/")
+    ready: str = Field(default="/", pattern="^/")
+    gate: bool = False
 
 
 class Check(Strict):

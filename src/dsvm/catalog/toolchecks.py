@@ -29,6 +29,7 @@ class ToolChecker:
         self._checks(tools)
         self._breaks()
         self._services()
+        self._gates()
         self._example()
         self._files()
         self._one_app()
@@ -90,6 +91,14 @@ class ToolChecker:
                 what = f"the service `{name}` has no `backend`, where it listens itself"
                 self._bad(place, what, "`listen` and `idle_s` are those of the proxy before it")
         self._stray_sockets()
+
+    def _gates(self) -> None:
+        behind = {service.name for service in self.tool.services if service.at_first_use}
+        for number, app in enumerate(self.tool.apps):
+            if app.gate and app.name not in behind:
+                what = f"nothing stands behind the gate of the app `{shown(app.name, 60)}`"
+                remedy = "add a service of its name that has a `backend`, or a `socket` of its own"
+                self._bad(("app", number, "gate"), what, remedy)
 
     def _stray_sockets(self) -> None:
         """A socket in the folder that no service names would never be opened."""

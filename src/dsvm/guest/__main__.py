@@ -1,5 +1,5 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `grow`, `renew`, `view`, `wait-for`, `watch`,
-`work`."""
+"""The command `dsvm-guest`: `apply`, `env ...`, `gate`, `grow`, `renew`, `view`, `wait-for`,
+`watch`, `work`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     view = commands.add_parser("view", help="prepare the environments as USER sees them")
     view.set_defaults(do=_view)
     view.add_argument("user", metavar="USER")
+    gate = commands.add_parser("gate", help="open the web page APP to who has its token")
+    gate.set_defaults(do=_gate)
+    gate.add_argument("app", metavar="APP")
     wait = commands.add_parser("wait-for", help="return once ADDRESS takes connections")
     wait.set_defaults(do=_wait_for)
     wait.add_argument("address", metavar="ADDRESS")
@@ -95,6 +98,13 @@ def _view(asked: argparse.Namespace) -> int:
 
     with locked():
         environments.prepare(users.account(asked.user))
+    return 0
+
+
+def _gate(asked: argparse.Namespace) -> int:
+    from dsvm.guest.gate import serve
+
+    serve(asked.app)
     return 0
 
 

@@ -5,6 +5,7 @@
 /run/dsvm/state.json             what `apply` made of it
 /run/dsvm/skeletons/<digest>     a layer's directories, open to further users (dsvm.guest.skeleton)
 /run/dsvm/views/<env>/<user>     an environment as another user sees it (bound at login by PAM)
+/run/dsvm/doors/<app>.sock       where an app behind a gate answers (the login only)
 /run/dsvm/told/<user>            what that user is told at the login
 /var/lib/dsvm/overlays/<env>/    what the login changed: upper/ work/ layer set-aside/
 /var/lib/dsvm/users/<user>/<env>/  the same of another user
@@ -29,6 +30,7 @@ VIEWS = RUN / "views"
 SKELETONS = RUN / "skeletons"
 TOLD = RUN / "told"
 APPS = RUN / "apps"
+DOORS = RUN / "doors"
 NETWORK_ENV = RUN / "network.env"
 LOGIN_ENV = RUN / "login.env"
 MOTD = Path("/run/motd.d/dsvm")

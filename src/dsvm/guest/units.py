@@ -9,7 +9,7 @@ from pathlib import Path
 from dsvm.guest import os_units
 from dsvm.guest.environments import Account
 from dsvm.guest.outcome import Outcome
-from dsvm.guest.places import APPS, NETWORK_ENV, UNITS
+from dsvm.guest.places import APPS, DOORS, NETWORK_ENV, UNITS
 from dsvm.guest.seed import Seed, SeedUnit
 from dsvm.guest.system import GuestError, folder, run, write
 
@@ -40,6 +40,7 @@ def apply(seed: Seed, login: Account, moved: set[str], network: bool, out: Outco
 def _secrets(seed: Seed, login: Account) -> set[str]:
     """/run/dsvm/apps/<app>.env; returns the units whose secret is another one now."""
     folder(APPS, mode=0o711)
+    folder(DOORS, mode=0o700, uid=login.uid, gid=login.gid)
     changed = set()
     for app in seed["apps"]:
         text = f"DSVM_TOKEN={app['token']}\nDSVM_PORT={app['port']}\n"
@@ -47,7 +48,7 @@ def _secrets(seed: Seed, login: Account) -> set[str]:
             text += f"DSVM_BACKEND_PORT={app['backend']}\n"
         file = APPS / f"{app['name']}.env"
         if write(file, text, mode=0o600, uid=login.uid, gid=login.gid):
-            changed.add(f"{app['name']}.service")
+            changed |= {f"{app['name']}.service", f"{app['name']}-gate.service"}
     for file in APPS.glob("*.env"):
         if file.stem not in {app["name"] for app in seed["apps"]}:
             file.unlink()

@@ -11,6 +11,7 @@ from dsvm.build.guest_tree import guest_digest
 from dsvm.build.model import Image, Layer
 from dsvm.catalog.compose import Composition
 from dsvm.engines.base import Engine, Size
+from dsvm.guest.gate import SIGN_IN
 from dsvm.lock.model import Lock
 from dsvm.machines.disk import create_disk
 from dsvm.machines.keys import make_keys
@@ -80,5 +81,8 @@ def with_apps(machines: Machines, record: MachineRecord, composition: Compositio
         apps[app.name] = record.apps.get(app.name) or choose_port(f"{folder}/{app.name}", taken)
         taken.add(apps[app.name])
         tokens[app.name] = record.tokens.get(app.name) or secrets.token_urlsafe(TOKEN_BYTES)
-        pages[app.name] = AppPage(inside=app.port, path=app.path, ready=app.ready)
+        way = f"{SIGN_IN}{{token}}" if app.gate else ""
+        pages[app.name] = AppPage(
+            inside=app.port, path=way + app.path, ready=way + app.ready, way=way
+        )
     return record.model_copy(update={"apps": apps, "tokens": tokens, "pages": pages})

@@ -31,13 +31,17 @@ class SizeRecord(BaseModel):
 
 
 class AppPage(BaseModel):
-    """An app's web page: its port inside, and the paths `App` of the catalog names."""
+    """An app's web page: its port inside, and the paths `App` of the catalog names.
+
+    `way` leads through the gate, if it has one; `path` and `ready` begin with it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     inside: int
     path: str
     ready: str
+    way: str = ""
 
 
 class MachineRecord(BaseModel):

@@ -6,10 +6,11 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
+from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
 
-from dsvm.catalog.model import Check, Service, Tool
+from dsvm.catalog.model import App, Check, Service, Tool
 from dsvm.definition.sizes import parse_bytes
 from dsvm.errors import DsvmError
 from dsvm.machines.machine import LOGIN
@@ -40,6 +41,9 @@ def jobs_of(tool: Tool, setting: Setting, *, example: bool = False) -> Iterator[
         elif service.enable:
             unit = f"{service.name}.service"
             yield Job(f"{tool.name}: {unit}", partial(_unit, tool, unit, setting))
+    for app in tool.apps:
+        if app.gate:
+            yield Job(f"{tool.name}: gate of {app.name}", partial(_gate, tool, app, setting))
     if _kernels(tool):
         yield Job(f"{tool.name}: kernel", partial(_kernel_specs, tool, setting))
     if tool.environment:
@@ -210,6 +214,26 @@ def first_use_faults(unit: str, door: str, asleep: bool, told: Mapping[str, Any]
     # It may be in use by now, but not by the boot.
     booted = [f"{unit} ran before its first use"] if told["booted"] and not asleep else []
     return [*booted, *told["faults"]]
+
+
+def _gate(tool: Tool, app: App, setting: Setting) -> CheckResult:
+    """The gate signs in who has the token, and nobody else."""
+    begin = time.monotonic()
+    try:
+        told = setting.scratch.ask("gate", app.name, str(app.port))
+        reason = gate_fault(app.name, told)
+    except DsvmError as failed:
+        said = (failed.cause or failed.what).strip().splitlines()[-1]
+        reason = f"the gate of {app.name} does not answer: {said}"
+    return _result(tool, f"gate of {app.name}", reason, begin)
+
+
+def gate_fault(app: str, told: Mapping[str, int]) -> str | None:
+    """What is wrong with the answers of a gate, by `look.py`; or None."""
+    if told["with"] != HTTPStatus.SEE_OTHER:
+        return f"the gate of {app} answers {told['with']} to its token"
+    others = {told["without"], told["another"]}
+    return f"{app} opens without its token: {told}" if others != {HTTPStatus.FORBIDDEN} else None
 
 
 def _kernels(tool: Tool) -> dict[str, list[str]]:

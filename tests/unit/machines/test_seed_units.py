@@ -59,3 +59,16 @@ def test_a_unit_of_an_os_package_has_no_text_and_is_not_started(tmp_path: Path) 
     assert first == {"name": "lake.service", "text": "", "enable": False, "of_os": True}
     assert "ListenStream=/run/door\n" in socket["text"]
     assert backend_port(service) is None
+
+
+def test_a_gate_stands_before_the_door_of_an_app(tmp_path: Path) -> None:
+    service = Service(name="lake", backend="/run/lake/socket")
+    made = units(tool(tmp_path, service, App(name="lake", port=5000, gate=True)))
+
+    assert "ListenStream=127.0.0.1:5000\n" in made["lake-gate.socket"][0]
+    assert made["lake-gate.socket"][1] is True
+    assert "ExecStart=/usr/bin/dsvm-guest gate lake\n" in made["lake-gate.service"][0]
+    assert "ListenStream=/run/dsvm/doors/lake.sock\n" in made["lake-first-use.socket"][0]
+    proxy = made["lake-first-use.service"][0]
+    assert "User=ds\n" in proxy
+    assert "DynamicUser" not in proxy

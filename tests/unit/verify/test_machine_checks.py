@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsvm.lock.model import OsPackage
 from dsvm.verify.machine_checks import compare_os, judge_files, judge_ports
-from dsvm.verify.tool_checks import first_use_faults, kernel_fault
+from dsvm.verify.tool_checks import first_use_faults, gate_fault, kernel_fault
 
 PYTHON = "/opt/dsvm/envs/base/bin/python"
 
@@ -132,3 +132,12 @@ def test_a_socket_that_is_not_open_is_the_first_thing_told() -> None:
     assert first_use_faults("a.service", "a-first-use", True, shut) == [
         "a-first-use.socket is failed (trigger-limit-hit): too often"
     ]
+
+
+def test_a_gate_signs_in_who_has_the_token_and_nobody_else() -> None:
+    assert gate_fault("board", {"with": 303, "without": 403, "another": 403}) is None
+    shut = gate_fault("board", {"with": 403, "without": 403, "another": 403})
+    assert shut == "the gate of board answers 403 to its token"
+    for leak in ("without", "another"):
+        told = {"with": 303, "without": 403, "another": 403, leak: 200}
+        assert str(gate_fault("board", told)).startswith("board opens without its token")

@@ -15,7 +15,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from hashlib import sha256
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,10 @@ CONFIG = Path("/var/lib/dsvm/config.json")
 LAYERS = Path("/run/dsvm/layers")
 DPKG = Path("/var/lib/dpkg/info")
 ENVS = Path("/opt/dsvm/envs")
+SECRETS = Path("/run/dsvm/apps")
 KERNELS = Path("/usr/local/share/jupyter/kernels")
 ROUNDS = 3
+ANSWER_S = 30
 
 
 def start(*services: str) -> dict[str, Any]:
@@ -245,6 +249,28 @@ def _log(name: str) -> str:
     return _said("journalctl", "-u", name, "-n", "5", "-o", "cat", "--no-pager").strip()
 
 
+def gate(app: str, port: str) -> dict[str, int]:
+    """What the gate of an app answers with its token and without; the app itself is not woken.
+
+    Raises `OSError` when nothing answers at its port.
+    """
+    lines = (SECRETS / f"{app}.env").read_text().splitlines()
+    token = dict(line.split("=", 1) for line in lines)["DSVM_TOKEN"]
+    asked = {
+        "with": f"/dsvm-signin/{token}/",
+        "without": "/",
+        "another": f"/dsvm-signin/{token[1:]}/",
+    }
+    return {name: _status(int(port), path) for name, path in asked.items()}
+
+
+def _status(port: int, path: str) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
+    with closing(connection):
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
 def ports() -> list[dict[str, Any]]:
     """Every socket that waits for others: protocol, address, port, program, user (ss(8))."""
     found = []
@@ -274,7 +300,7 @@ QUESTIONS: dict[str, Callable[..., object]] = {
     question.__name__: question
     for question in (
         *(start, packages, files, environments, conda, closed, kernels),
-        *(units, unit, first_use, ports),
+        *(units, unit, first_use, gate, ports),
     )
 }
 

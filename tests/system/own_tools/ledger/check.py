@@ -4,8 +4,12 @@ import json
 import socket
 import sys
 import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
 
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+OPENER = urllib.request.build_opener(
+    urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
+)
 
 
 def spoken(place: tuple[str, int] | str, words: bytes) -> bytes:
@@ -17,7 +21,9 @@ def spoken(place: tuple[str, int] | str, words: bytes) -> bytes:
         return line.recv(64)
 
 
-page = OPENER.open("http://127.0.0.1:8733/ready", timeout=20).read()
+lines = Path("/run/dsvm/apps/ledger.env").read_text().splitlines()
+token = dict(line.split("=", 1) for line in lines)["DSVM_TOKEN"]
+page = OPENER.open(f"http://127.0.0.1:8733/dsvm-signin/{token}/ready", timeout=20).read()
 if page != b"ready":
     sys.exit(f"the ledger says {page!r}")
 first, second = (int(spoken(("127.0.0.1", 8734), b"next\n")) for _ in range(2))
