@@ -17,7 +17,7 @@ from dsvm.definition.positions import Place
 from dsvm.definition.read import Draft, draft
 from dsvm.errors import DsvmError, ErrorGroup
 
-__all__ = ["Composition", "EnvironmentPlan", "compose"]
+__all__ = ["Composition", "EnvironmentPlan", "compose", "resolved"]
 
 # Sources every definition may override, whatever its tools; a base adds its archives.
 COMMON_SOURCES = ("pypi", "find-links", "npm", "cran", "conda", "snapshot")
@@ -72,7 +72,7 @@ def compose(path: Path) -> tuple[Definition, Composition]:
         packages=_packages(base, tools, definition),
         environments=environments,
         variants=variants,
-        sources=_resolved(definition.sources, found.folder),
+        sources=resolved(definition.sources, found.folder),
         folder=found.folder,
     )
 
@@ -166,7 +166,7 @@ def _sources(found: Draft, base: Base, tools: Sequence[Tool]) -> None:
             _bad(found, ("sources", name), what, 'write it like "https://mirror.lab/simple"')
 
 
-def _resolved(sources: dict[str, str], folder: Path) -> dict[str, str]:
+def resolved(sources: dict[str, str], folder: Path) -> dict[str, str]:
     """Folders among the sources as absolute paths."""
     return {
         name: text if "://" in text else str(host_path(text, folder).resolve())

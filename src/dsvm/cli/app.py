@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from dsvm.cli.usage import Fallback
+
 EPILOG = "Exit codes: 0 done, 1 an error, 2 wrong usage, 3 some check failed, 130 interrupted."
 
 app = typer.Typer(
@@ -22,6 +24,12 @@ environments = typer.Typer(
 )
 images = typer.Typer(
     help="The image that a definition describes.", no_args_is_help=True, rich_markup_mode=None
+)
+
+catalog = typer.Typer(
+    help="The tools there are: find one, read its page, write and test your own.",
+    cls=Fallback,
+    rich_markup_mode=None,
 )
 
 
@@ -58,9 +66,22 @@ def _kept(args: list[str]) -> list[str]:
     return [*args[:at], "--", *args[at:]]
 
 
-from dsvm.cli import environment, host, image, inside, lifecycle, pack, project, prove, snapshot  # noqa: E402
+from dsvm.cli import (  # noqa: E402
+    environment,
+    host,
+    image,
+    inside,
+    lifecycle,
+    pack,
+    project,
+    prove,
+    snapshot,
+    tools,
+)
 
 project.register(app)
+tools.register(catalog)
+app.add_typer(catalog, name="tools")
 lifecycle.register(app)
 inside.register(app)
 snapshot.register(app)

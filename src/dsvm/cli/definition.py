@@ -52,10 +52,16 @@ def machine_name(folder: Path) -> str:
 def catalog_here() -> Catalog:
     """The catalog with the tool folders that the definition here names, if there is one."""
     from dsvm.catalog import load_catalog
+
+    return load_catalog(own_catalogs())
+
+
+def own_catalogs() -> list[Path]:
+    """The folders of own tools that the definition here names, if there is one."""
     from dsvm.definition import find, read
 
     path = find(Path.cwd())
     if path is None:
-        return load_catalog()
+        return []
     own = read(path).catalog.paths
-    return load_catalog([(path.parent / Path(place).expanduser()).resolve() for place in own])
+    return [(path.parent / Path(place).expanduser()).resolve() for place in own]

@@ -1,4 +1,4 @@
-"""init tools lock build schema: from a definition to an image."""
+"""init lock build schema: from a definition to an image."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from dsvm.cli import complete
 from dsvm.cli.call import Call, command
 
 if TYPE_CHECKING:
-    from dsvm.catalog import Catalog
-    from dsvm.catalog.model import Tool
     from dsvm.lock.model import Lock
 
 
 def register(app: typer.Typer) -> None:
     command(app)(init)
-    command(app, json=True)(tools)
     command(app, json=True)(lock)
     command(app, json=True)(build)
     command(app, json=True)(schema)
@@ -44,34 +41,6 @@ def init(
 
     path = write_definition(call, Path.cwd(), name=name, profile=profile)
     call.console.data(str(path))
-
-
-def tools(
-    call: Call,
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="[TOOL]", help="This one, in full.", autocompletion=complete.tools),
-    ] = None,
-) -> None:
-    """The tools there are, or all about one of them."""
-    from dsvm.cli.definition import catalog_here
-
-    catalog = catalog_here()
-    if name is not None:
-        tool = catalog.tool(name)
-        entry = _one_tool(tool, _entry(catalog, tool))
-        if call.json:
-            call.console.json(entry)
-            return
-        rows = [{"": key, tool.title: _text(value)} for key, value in entry.items() if value]
-        call.console.table(rows, ["", tool.title])
-        return
-    entries = [_entry(catalog, catalog.tools[tool]) for tool in sorted(catalog.tools)]
-    if call.json:
-        call.console.json(entries)
-        return
-    rows = [{key: _text(value) for key, value in entry.items()} for entry in entries]
-    call.console.table(rows, ["name", "group", "profiles", "licence", "summary"])
 
 
 def lock(
@@ -188,36 +157,3 @@ def _check(call: Call, path: Path) -> int:
             remedy="`dsvm lock` brings it up to date, keeping versions that still fit",
         )
     return 0 if fresh else 1
-
-
-def _entry(catalog: Catalog, tool: Tool) -> dict[str, object]:
-    return {
-        "name": tool.name,
-        "title": tool.title,
-        "group": tool.group,
-        "summary": tool.summary,
-        "licence": tool.licence,
-        "sources": tool.sources,
-        "profiles": catalog.profiles_of(tool.name),
-    }
-
-
-def _one_tool(tool: Tool, entry: dict[str, object]) -> dict[str, object]:
-    """All that the catalog says of one tool."""
-    environment = tool.environment
-    return entry | {
-        "homepage": tool.homepage,
-        "requires": tool.requires,
-        "environment": environment.name if environment else None,
-        "packages": tool.apt,
-        "apps": [app.name for app in tool.apps],
-        "checks": [check.name for check in tool.checks],
-        "start": tool.start,
-        "example": tool.example.run,
-        "replaces": tool.replaces,
-        "note": tool.note,
-    }
-
-
-def _text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

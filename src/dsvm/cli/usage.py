@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 
 class Command(TyperCommand):
@@ -27,3 +27,21 @@ class Command(TyperCommand):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+class Fallback(TyperGroup):
+    """A group whose first command is meant where no other is named: `dsvm tools julia`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put that command's name in its place."""
+        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = [next(iter(self.commands)), *args]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """The commands, and what the first one completes."""
+        first = next(iter(self.commands.values()))
+        return [
+            *super().shell_complete(ctx, incomplete),
+            *first.params[0].shell_complete(ctx, incomplete),
+        ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,8 +17,11 @@ import pytest
 from dsvm.cli import Interrupted
 from dsvm.cli.trouble import told
 from dsvm.errors import DsvmError, ErrorGroup
+from dsvm.lock import write_lock
+from dsvm.lock.model import OsPackage, OsTree
 from tests.unit.cli.conftest import Type
 from tests.unit.cli.machine import a_machine
+from tests.unit.lock.examples import example
 
 
 def test_an_unknown_command_names_the_nearest(dsvm: Type) -> None:
@@ -245,6 +249,49 @@ def test_tools_as_json_have_the_stable_keys(dsvm: Type) -> None:
         tool["name"] for tool in found
     }
     assert all(tool.keys() == keys for tool in found)
+
+
+def test_tools_are_found_by_words_and_one_that_is_named_is_shown(dsvm: Type) -> None:
+    found = dsvm("tools", "boosted", "TREES")
+    page = dsvm("tools", "git")
+
+    assert [line.split()[0] for line in found.out.splitlines()] == ["NAME", "xgboost"]
+    assert re.search(r"^start +git clone ADDRESS$", page.out, re.MULTILINE)
+    assert re.search(r"^ +prints: On branch main$", page.out, re.MULTILINE)
+    assert dsvm("tools", "find", "git").out == page.out
+
+
+def test_a_tools_page_has_the_version_that_the_lock_here_has(dsvm: Type, folder: Path) -> None:
+    git = OsPackage(
+        name="git",
+        version="1:2.47.3-0+deb13u1",
+        architecture="amd64",
+        sha256="0" * 64,
+        size=1,
+        source="debian/trixie",
+        path="pool/main/g/git/git.deb",
+    )
+    tree = OsTree(suite="trixie", roots=("git",), packages=(git,))
+    dsvm("init", "lab")
+    write_lock(folder / "dsvm.lock", example(os=tree))
+
+    assert json.loads(dsvm("tools", "git", "--json").out)["versions"] == {"git": git.version}
+
+
+def test_a_new_tool_says_how_it_is_tested_and_added(dsvm: Type, folder: Path) -> None:
+    screen = dsvm("tools", "new", "sums")
+
+    assert screen.out == "our-tools/sums\n"
+    assert screen.err == (
+        "edit our-tools/sums/tool.toml; each of its lines says what it is for\n"
+        'in dsvm.toml: [catalog] paths = ["our-tools"]\n'
+        "then `dsvm tools test sums --path our-tools`, and `dsvm add sums`\n"
+    )
+    (folder / "dsvm.toml").write_text('name = "lab"\n[catalog]\npaths = ["our-tools"]\n')
+    assert "sums" in dsvm("tools", "json").out
+    assert dsvm("tools", "new", "more").err.endswith(
+        "`dsvm tools test more`, and `dsvm add more`\n"
+    )
 
 
 def test_init_writes_a_definition_that_every_command_can_read(dsvm: Type, folder: Path) -> None:
