@@ -67,6 +67,7 @@ def _kept(args: list[str]) -> list[str]:
 
 
 from dsvm.cli import (  # noqa: E402
+    bill,
     environment,
     host,
     image,
@@ -87,6 +88,7 @@ inside.register(app)
 snapshot.register(app)
 pack.register(app)
 prove.register(app)
+bill.register(app)
 environment.register(environments)
 app.add_typer(environments, name="env")
 image.register(images)

@@ -12,6 +12,7 @@ from dsvm.cli import complete
 from dsvm.cli.call import Call, NameArgument, command, machine_meant
 
 if TYPE_CHECKING:
+    from dsvm.catalog import Catalog
     from dsvm.catalog.model import Tool
     from dsvm.machines.machine import Machine
     from dsvm.verify.model import CheckResult, Report
@@ -73,10 +74,8 @@ def prove(
 
 def _tools_of(machine: Machine, wanted: Sequence[str]) -> tuple[Tool, ...]:
     """The tools the machine was made with. Raises `UsageError` for a wanted one it lacks."""
-    from dsvm.catalog import load_catalog
     from dsvm.errors import UsageError
     from dsvm.machines.machine import MACHINE
-    from dsvm.machines.parts import applied, on_host
 
     record = machine.record
     for name in wanted:
@@ -85,9 +84,18 @@ def _tools_of(machine: Machine, wanted: Sequence[str]) -> tuple[Tool, ...]:
                 f"machine `{machine.name}` has no tool `{name}`",
                 remedy=f"it has {', '.join([*record.tools, MACHINE])}; `dsvm add {name}` adds one",
             )
-    own = [on_host(path, Path(record.folder)) for path in applied(record).catalog.paths]
-    catalog = load_catalog(own)
+    catalog = catalog_of(machine)
     return tuple(catalog.tool(name) for name in record.tools)
+
+
+def catalog_of(machine: Machine) -> Catalog:
+    """The catalog with the tool folders of the machine's definition."""
+    from dsvm.catalog import load_catalog
+    from dsvm.machines.parts import applied, on_host
+
+    record = machine.record
+    paths = applied(record).catalog.paths
+    return load_catalog([on_host(path, Path(record.folder)) for path in paths])
 
 
 def _show(call: Call, machine: Machine, report: Report) -> None:

@@ -294,6 +294,19 @@ def test_a_new_tool_says_how_it_is_tested_and_added(dsvm: Type, folder: Path) ->
     )
 
 
+def test_the_bill_of_materials_is_written_from_the_lock_here(dsvm: Type, folder: Path) -> None:
+    dsvm("init", "lab")
+    missing = dsvm("sbom")
+    write_lock(folder / "dsvm.lock", example())
+
+    written, shown = dsvm("sbom", "--output", "bill.json"), dsvm("sbom")
+
+    assert missing.err == "error: there is no dsvm.lock\nhint: `dsvm lock` writes it\n"
+    assert (written.out, written.err) == ("", "wrote bill.json\n")
+    assert (folder / "bill.json").read_text() == shown.out
+    assert json.loads(shown.out)["metadata"]["component"]["name"] == "lab"
+
+
 def test_init_writes_a_definition_that_every_command_can_read(dsvm: Type, folder: Path) -> None:
     screen = dsvm("init", "lab")
 
