@@ -132,6 +132,36 @@ def test_what_cannot_be_resolved_names_the_environment(lab: Lab) -> None:
     assert failed.value.log.exists()
 
 
+def test_tools_that_cannot_share_an_environment_are_told_apart(lab: Lab) -> None:
+    for version in ("1.5", "2.0"):
+        lab.offer("pypi", "numbers", version)
+    lab.offer("pypi", "tensors", "2.0", needs="numbers>=2")
+    lab.offer("pypi", "trees", "1.0")
+    asked = {"wood": ("trees",), "abacus": ("numbers<2",), "nets": ("tensors", "trees")}
+    texts = [text for each in asked.values() for text in each]
+
+    with pytest.raises(DsvmError) as failed:
+        lab.lock(plan("lab", *texts, tools=tuple(asked), asked={"cpu": asked}))
+
+    assert failed.value.what == "`abacus` and `nets` cannot share the environment `lab` (cpu)"
+    cause = (failed.value.cause or "").splitlines()
+    assert cause[:3] == [
+        "they clash in numbers",
+        "abacus: asks for numbers<2; alone it has numbers 1.5",
+        "nets: asks for tensors, trees (not by name); alone it has numbers 2.0",
+    ]
+    assert "tensors" in " ".join(cause[3:])  # the resolver's own words: who brings it
+    assert "give `nets` an environment of its own" in (failed.value.remedy or "")
+
+
+def test_a_tool_that_fails_alone_is_no_clash(lab: Lab) -> None:
+    lab.offer("pypi", "numbers", "1.5")
+    asked = {"abacus": ("numbers",), "nets": ("tensors",)}
+
+    with pytest.raises(DsvmError, match=r"environment `lab` \(cpu\) cannot be locked"):
+        lab.lock(plan("lab", "numbers", "tensors", tools=tuple(asked), asked={"cpu": asked}))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_an_index_that_misbehaves_is_named_after_few_tries(
     lab: Lab, way: str, monkeypatch: pytest.MonkeyPatch

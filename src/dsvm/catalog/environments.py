@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from dsvm.catalog.model import Base, EnvironmentNeed, PythonSource, Tool
+from dsvm.catalog.model import Base, PythonSource, Tool
 from dsvm.definition.model import Variant
 from dsvm.definition.read import Draft
 from dsvm.definition.requirements import RequirementSet
@@ -27,6 +27,7 @@ class EnvironmentPlan:
 
     `python` is None for the machine's own, else `3.11`. `constraints` limit packages that others
     bring along (pip's `-c`), they ask for none. `own` is one of the definition's, not a tool's.
+    `asked` says which tool wants what; all of it is in `requirements`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class EnvironmentPlan:
     kernel: bool
     own: bool
     constraints: tuple[str, ...] = ()
+    asked: dict[Variant, dict[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 def plan_environments(
@@ -65,17 +67,24 @@ def _of_tools(
     return EnvironmentPlan(
         name=name,
         python=None,
-        requirements={v: _merged(needs, v, kernel) for v in wanted},
+        requirements={v: _merged(tools, v, kernel) for v in wanted},
         sources=_sources(found, name, tools),
         tools=tuple(tool.name for tool in tools),
         kernel=kernel,
         own=False,
+        asked={v: {tool.name: _wants(tool, v) for tool in tools} for v in wanted},
     )
 
 
-def _merged(needs: list[EnvironmentNeed], variant: Variant, kernel: bool) -> tuple[str, ...]:
-    """The requirements of all tools; one that has no such variant gives its `cpu` ones."""
-    texts = [t for need in needs for t in need.variants.get(variant, need.variants["cpu"])]
+def _wants(tool: Tool, variant: Variant) -> tuple[str, ...]:
+    """What one tool asks for; one that has no such variant, what it asks for `cpu`."""
+    need = tool.environment
+    return tuple(need.variants.get(variant, need.variants["cpu"])) if need else ()
+
+
+def _merged(tools: list[Tool], variant: Variant, kernel: bool) -> tuple[str, ...]:
+    """The requirements of all tools."""
+    texts = [text for tool in tools for text in _wants(tool, variant)]
     return _with_kernel(texts) if kernel else tuple(dict.fromkeys(texts))
 
 

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,6 +24,7 @@ from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError
 from dsvm.fetch import client, public, size_of
 from dsvm.home import Home
+from dsvm.lock.clash import explained, find_clash
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import LockedEnvironment, PythonPackage
 from dsvm.lock.pythonhost import PythonHost
@@ -69,6 +70,7 @@ class Resolver:
         sources = [source for source in plan.sources if variant in source.variants] or [HOST]
         tried: list[str] = []
         failed: DsvmError | None = None
+        attempt: tuple[PythonSource, Target] | None = None
         for source in sources:
             python = plan.python or source.python
             target, interpreter = target_of(python)
@@ -80,6 +82,7 @@ class Resolver:
             except ProgramFailed as fault:
                 failed = fault
                 late = isinstance(fault, TimedOut)
+                attempt = None if late else (source, target)
                 why = "did not answer in time" if late else "does not have what is needed"
                 tried.append(f"{source.name}: {why}")
                 continue
@@ -94,7 +97,27 @@ class Resolver:
                 source=source.name,
                 why="; ".join([*tried, _taken(source, packages, target)]),
             )
+        if attempt and (error := self._clash(plan, variant, *attempt)):
+            raise error
         raise _unresolved(plan, variant, tried, failed, self.host.env.get("UV_DEFAULT_INDEX", ""))
+
+    def _clash(
+        self, plan: EnvironmentPlan, variant: Variant, source: PythonSource, target: Target
+    ) -> DsvmError | None:
+        """Which tools cannot live together; None if that is not what is wrong."""
+        asked = plan.asked.get(variant, {})
+        if len(asked) < 2:
+            return None
+
+        def solve(texts: Sequence[str]) -> list[Wheel]:
+            only = replace(plan, requirements={variant: tuple(texts)})
+            return self._compile(only, variant, source, target, ())
+
+        try:
+            clash = find_clash(asked, solve)
+        except TimedOut:
+            return None
+        return explained(clash, plan.name, variant, asked) if clash else None
 
     def find_again(
         self, packages: Collection[PythonPackage], target: Target, source: PythonSource

@@ -202,6 +202,10 @@ def test_tools_that_name_one_environment_share_it(tmp_path: Path) -> None:
         "cpu": ("duckdb", "polars", "pip", "ipykernel"),
         "nvidia": ("duckdb-gpu", "polars", "pip", "ipykernel"),
     }
+    assert plan(found, "shared").asked == {
+        "cpu": {"two": ("duckdb",), "one": ("polars",)},
+        "nvidia": {"two": ("duckdb-gpu",), "one": ("polars",)},
+    }
 
 
 def test_tools_that_cannot_share_are_told_apart(tmp_path: Path) -> None:
