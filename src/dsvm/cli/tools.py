@@ -43,6 +43,25 @@ def find(
             autocompletion=complete.tools,
         ),
     ] = None,
+    site: Annotated[
+        Path | None,
+        typer.Option(
+            "--site",
+            metavar="FOLDER",
+            help="Write all pages as HTML there, with what was last measured.",
+            file_okay=False,
+        ),
+    ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="With --site: measured by this report; may be repeated; default: those of the "
+            "machine here.",
+            dir_okay=False,
+        ),
+    ] = None,
 ) -> None:
     """List the tools, search them, or show the page of one; `dsvm tools WORD` does the same.
 
@@ -52,6 +71,9 @@ def find(
     from dsvm.cli.definition import catalog_here
 
     catalog = catalog_here()
+    if site:
+        _write_site(call, site, catalog, report or [])
+        return
     if words and len(words) == 1 and words[0] in catalog.tools:
         _page(call, catalog, catalog.tools[words[0]])
         return
@@ -64,6 +86,27 @@ def find(
         return
     rows = [{key: _text(value) for key, value in entry.items()} for entry in entries]
     call.console.table(rows, ["name", "group", "profiles", "licence", "summary"])
+
+
+def _write_site(call: Call, folder: Path, catalog: Catalog, files: list[Path]) -> None:
+    from dsvm.verify.site import measured, read_report, write_site
+
+    reports = [read_report(file) for file in files or _reports_here(call)]
+    index = write_site(folder, catalog, measured(reports))
+    call.console.data(str(index))
+    if not reports:
+        call.console.say("nothing was measured: no report was named, and no machine is here")
+
+
+def _reports_here(call: Call) -> list[Path]:
+    """All reports of the machine that the definition here made, if there is one."""
+    from dsvm.definition import find, read_name
+    from dsvm.machines.reports import whole_reports
+    from dsvm.machines.state import Machines
+
+    path = find(Path.cwd())
+    machine = Machines(call.home).find(read_name(path)) if path else None
+    return whole_reports(machine) if machine else []
 
 
 def new(

@@ -49,6 +49,11 @@ def last_report(machine: Machine) -> LastReport | None:
     return LastReport(*newest, {outcome: counts[outcome] for outcome in OUTCOMES})
 
 
+def whole_reports(machine: Machine) -> list[Path]:
+    """The files of all its reports, the newest first."""
+    return [path for path, _ in _reports(machine)]
+
+
 def _reports(machine: Machine) -> Iterator[tuple[Path, dict[str, Any]]]:
     """All whole reports, the newest first; their names are times, so they sort."""
     for path in sorted(machine.reports.glob("[0-9]*.json"), reverse=True):

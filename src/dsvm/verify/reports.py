@@ -18,15 +18,11 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from dsvm.verify.model import CheckResult, Report
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from dsvm.verify.pages import template
 
 # XML 1.0 has no place for these, not even escaped.
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -110,33 +106,11 @@ def _suite(root: ElementTree.Element, tool: str, checks: list[CheckResult], at: 
 
 def as_html(report: Report) -> str:
     """One page, nothing loaded from elsewhere; failures first."""
-    return _page().render(
+    return template("report").render(
         report=report,
         at=datetime.fromisoformat(report.at).astimezone(UTC),
         checks=sorted(report.checks, key=lambda check: ORDER[check.outcome]),
     )
-
-
-@cache
-def _page() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("dsvm.verify", "templates"), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters["shown"] = _shown
-    return environment.get_template("report.html.j2")
-
-
-def _shown(value: object) -> str:
-    """A measurement as a person reads it."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(_shown(one) for one in value) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {_shown(one)}" for key, one in value.items())
-    return str(value)
 
 
 def _link_latest(file: Path) -> None:
