@@ -244,6 +244,7 @@ def _ports(setting: Setting) -> Found:
         setting.scratch.ask("ports", root=True),
         {SSH_PORT, *(page.inside for page in pages)},
         {port for service in services for port in service.all_ports},
+        set(applied(setting.machine.record).packages),
     )
 
 
@@ -251,18 +252,19 @@ def judge_ports(
     sockets: Iterable[Mapping[str, object]],
     declared: set[int],
     loopback: Collection[int] = frozenset(),
+    packages: Collection[str] = frozenset(),
 ) -> Found:
     """Nothing of the system listens but what is declared; what a person runs is told.
 
     On the loopback people (and their kernels) may listen as they like, and the services of the
-    tools at their ports `loopback`. Where the machine's network gives the address, its own client
-    waits for it.
+    tools at their ports `loopback`. A service of one of the OS `packages` that a person asked for
+    is that person's. Where the machine's network gives the address, its own client waits for it.
     """
     found = Found(measured={"declared": sorted(declared)})
     for one in sockets:
         address, port = str(one["address"]), int(str(one["port"]))
         inner = address.startswith(LOOPBACK)
-        person = int(str(one["uid"])) >= FIRST_USER
+        person = int(str(one["uid"])) >= FIRST_USER or one.get("package") in packages
         if one["protocol"] == "tcp" and (port in declared or (inner and port in loopback)):
             continue
         asks_address = (one["program"], one["protocol"], port) in DHCP and not person

@@ -87,6 +87,16 @@ def test_a_persons_server_is_told_when_others_reach_it() -> None:
     assert (found.faults, found.changes) == ([], ["x listens on tcp 0.0.0.0:80"])
 
 
+def test_a_server_of_a_package_that_a_person_asked_for_is_theirs() -> None:
+    redis = socket("127.0.0.1", 6379, 101) | {"package": "redis-server"}
+    open_to_all = redis | {"address": "0.0.0.0"}
+
+    asked = judge_ports([redis, open_to_all], {22}, packages={"redis-server"})
+
+    assert (asked.faults, asked.changes) == ([], ["x listens on tcp 0.0.0.0:6379"])
+    assert judge_ports([redis], {22}, packages={"nginx"}).faults != []
+
+
 def test_a_kernel_spec_must_start_its_own_environment() -> None:
     spec: dict[str, object] = {"argv": ["/usr/bin/python3", "-m", "x"], "starts": True}
 

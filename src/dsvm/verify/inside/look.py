@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from hashlib import sha256
 from http.client import HTTPConnection
 from pathlib import Path
@@ -272,12 +273,13 @@ def _status(port: int, path: str) -> int:
 
 
 def ports() -> list[dict[str, Any]]:
-    """Every socket that waits for others: protocol, address, port, program, user (ss(8))."""
+    """Every socket that waits for others: protocol, address, port, program, user (ss(8)), and the
+    OS package whose unit it belongs to."""
     found = []
     for line in _said("ss", "-H", "-l", "-t", "-u", "-n", "-p", "-e").splitlines():
         words = line.split()
         address, _, port = words[4].rpartition(":")
-        program = re.search(r'users:\(\("([^"]+)"', line)
+        program = re.search(r'users:\(\("([^"]+)",pid=(\d+)', line)
         user = re.search(r"\buid:(\d+)", line)
         found.append(
             {
@@ -286,9 +288,24 @@ def ports() -> list[dict[str, Any]]:
                 "port": int(port) if port.isdigit() else 0,
                 "program": program.group(1) if program else "?",
                 "uid": int(user.group(1)) if user else 0,
+                "package": _package_of(program.group(2)) if program else "",
             }
         )
     return found
+
+
+@cache
+def _package_of(process: str) -> str:
+    """The OS package that brings the unit a process runs in; empty when none does."""
+    try:
+        unit = Path(f"/proc/{process}/cgroup").read_text().strip().rpartition("/")[2]
+    except OSError:  # it has ended
+        return ""
+    place = _property(unit, "FragmentPath")
+    if not place.startswith(("/usr/lib/", "/lib/")):
+        return ""
+    # A package may still name the place that it had before /lib was a link.
+    return _said("dpkg", "-S", f"*{place.removeprefix('/usr')}").partition(":")[0]
 
 
 def _said(*argv: str) -> str:
