@@ -114,6 +114,7 @@ def _run(
             "DSVM_VARIANT": variant or "cpu",
             "MPLCONFIGDIR": f"{place.work(name)}/.matplotlib",
             "PYTHONNOUSERSITE": "1",
+            "PYTHONPATH": f"{place.folder}/inside/lib",
         },
     )
     if isinstance(told, Ended):
