@@ -32,6 +32,7 @@ CHUNK = 64 * 1024
 IDLE_S = 60.0
 # systemd hands the listening socket over as the first descriptor after stderr; sd_listen_fds(3).
 LISTEN_FD = 3
+_STAYS = (b"connection:", b"keep-alive:")
 _HOP = ("connection", "keep-alive", "proxy-connection")
 
 
@@ -120,7 +121,7 @@ class Gate:
         self._connections += 1
         try:
             await self._answer(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             pass  # who asked, or the app, has gone
         finally:
             self._connections -= 1
@@ -171,16 +172,33 @@ class Gate:
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            from_app, to_app = await asyncio.open_unix_connection(self._door)
+            from_app, to_app = await asyncio.open_unix_connection(self._door, limit=HEAD_BYTES)
         except OSError as fault:
             raise Refused("502 Bad Gateway", f"{self._key.app} is not there: {fault}.") from None
         try:
             to_app.write(_head(request))
             sending = asyncio.create_task(_pump(reader, to_app))
-            await _pump(from_app, writer)
-            sending.cancel()
+            try:
+                await _pass_head(from_app, writer)
+                await _pump(from_app, writer)
+            finally:
+                sending.cancel()
         finally:
             to_app.close()
+
+
+async def _pass_head(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Pass on the head of an answer, and that nothing comes after it: who believed that the
+    connection stays would lose the next request to it. Not every app says so when it is told."""
+    status = b"1"
+    while status.startswith(b"1") and status != b"101":
+        head = await source.readuntil(b"\r\n\r\n")
+        status = head[9:12]
+        if not status.startswith(b"1"):
+            lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+            kept = [line for line in lines if not line.lower().startswith(_STAYS)]
+            head = b"\r\n".join([*kept, b"Connection: close", b"", b""])
+        target.write(head)
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:
