@@ -102,7 +102,7 @@ def test_a_tool_whose_check_cannot_fail_is_refused(workshop: Workshop) -> None:
 def test_a_trial_that_is_ended_leaves_nothing_behind(
     workshop: Workshop, ending: signal.Signals
 ) -> None:
-    words = [CHECKOUT / "dsvm", "tools", "test", "sums", "--yes"]
+    words = [str(CHECKOUT / "dsvm"), "tools", "test", "sums", "--yes"]
     trial = subprocess.Popen(words, cwd=workshop.folder, stderr=subprocess.DEVNULL)
     late = time.monotonic() + 300
     while not workshop.machines():
