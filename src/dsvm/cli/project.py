@@ -11,6 +11,9 @@ from dsvm.cli import complete
 from dsvm.cli.call import Call, command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dsvm.catalog.compose import Composition
     from dsvm.lock.model import Lock
 
 
@@ -54,6 +57,14 @@ def lock(
         ),
     ] = None,
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Move to newer versions.")] = False,
+    proven: Annotated[
+        bool,
+        typer.Option(
+            "--proven",
+            help="With --upgrade: try the tools that changed on a machine of their own, and hold "
+            "those that fail.",
+        ),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Only tell whether the lock is stale: exit code 1.")
     ] = False,
@@ -65,17 +76,21 @@ def lock(
 
     if tools and not upgrade:
         raise UsageError("tools are named without --upgrade", remedy="dsvm lock --upgrade TOOL")
+    if proven and not upgrade:
+        raise UsageError("--proven goes with --upgrade", remedy="dsvm lock --upgrade --proven")
     path = definition_path()
     if check:
         return _check(call, path)
     moved = (frozenset(tools) if tools else None) if upgrade else frozenset()
-    old, new = _locked(call, path, moved)
+    old, new = _locked(call, path, moved, proven=proven)
     changes = diff(old, new)
     if call.json:
         call.console.json([vars(change) for change in changes])
     else:
         for change in changes if old else []:
             call.console.data(str(change))
+        for held in new.held:
+            call.console.data(str(held))
         call.console.say(f"{len(changes)} changes" if old else "locked")
     return 0
 
@@ -122,7 +137,9 @@ def schema(call: Call) -> None:
     call.console.json(json_schema())
 
 
-def _locked(call: Call, path: Path, upgrade: frozenset[str] | None) -> tuple[Lock | None, Lock]:
+def _locked(
+    call: Call, path: Path, upgrade: frozenset[str] | None, *, proven: bool = False
+) -> tuple[Lock | None, Lock]:
     """The lock beside the definition as it was, and as it is now."""
     from dsvm.catalog.compose import compose
     from dsvm.lock import make_lock, read_lock, write_lock
@@ -130,10 +147,38 @@ def _locked(call: Call, path: Path, upgrade: frozenset[str] | None) -> tuple[Loc
     _, composition = compose(path)
     file = path.with_name("dsvm.lock")
     old = read_lock(file)
-    new = make_lock(composition, call.home, old=old, upgrade=upgrade, progress=call.progress)
+
+    def locked(moving: frozenset[str] | None) -> Lock:
+        return make_lock(composition, call.home, old=old, upgrade=moving, progress=call.progress)
+
+    new = locked(upgrade)
+    if proven and old:
+        new = _proven(call, composition, old, new, locked)
     if new != old:
         write_lock(file, new)
     return old, new
+
+
+def _proven(
+    call: Call,
+    composition: Composition,
+    old: Lock,
+    new: Lock,
+    relock: Callable[[frozenset[str] | None], Lock],
+) -> Lock:
+    """The new lock, with the tools that fail with their new versions as they were."""
+    from dsvm.cli.definition import own_catalogs
+    from dsvm.host.prepare import prepare
+    from dsvm.lock.upgrade import touched, without_failing
+    from dsvm.verify.trial import Setup, failing
+
+    changed = [tool.name for tool in touched(composition.tools, old, new)]
+    if not changed:
+        return new
+    prepare("auto", call.home, call.progress, agree=call.agree)
+    setup = Setup(composition.base.name, own_catalogs(), composition.sources, new)
+    failed = failing(changed, setup, call.home, call.progress)
+    return without_failing(composition, old, new, failed, relock)
 
 
 def _check(call: Call, path: Path) -> int:

@@ -43,6 +43,10 @@ def find(
             autocompletion=complete.tools,
         ),
     ] = None,
+    outdated: Annotated[
+        bool,
+        typer.Option("--outdated", help="Only what the sources have newer than dsvm.lock here."),
+    ] = False,
     site: Annotated[
         Path | None,
         typer.Option(
@@ -74,6 +78,9 @@ def find(
     if site:
         _write_site(call, site, catalog, report or [])
         return
+    if outdated:
+        _outdated(call, words or [])
+        return
     if words and len(words) == 1 and words[0] in catalog.tools:
         _page(call, catalog, catalog.tools[words[0]])
         return
@@ -86,6 +93,31 @@ def find(
         return
     rows = [{key: _text(value) for key, value in entry.items()} for entry in entries]
     call.console.table(rows, ["name", "group", "profiles", "licence", "summary"])
+
+
+def _outdated(call: Call, words: list[str]) -> None:
+    """What an upgrade would move of the tools themselves; the lock stays as it is."""
+    from dsvm.catalog.compose import compose
+    from dsvm.cli.definition import definition_path
+    from dsvm.errors import DsvmError
+    from dsvm.lock import make_lock, read_lock
+    from dsvm.lock.upgrade import newer
+
+    path = definition_path()
+    lock = read_lock(path.with_name("dsvm.lock"))
+    if lock is None:
+        raise DsvmError("there is no dsvm.lock", remedy="`dsvm lock` writes it")
+    _, composition = compose(path)
+    tools = [tool for tool in composition.tools if not words or tool.name in words]
+    now = make_lock(composition, call.home, old=lock, upgrade=None, progress=call.progress)
+    found = newer(tools, lock, now)
+    if call.json:
+        call.console.json([vars(one) for one in found])
+        return
+    rows = [{key: value or "" for key, value in vars(one).items()} for one in found]
+    if rows:
+        call.console.table(rows, ["tool", "package", "locked", "now", "held"])
+    call.console.say(f"{len(found)} newer; `dsvm lock --upgrade [TOOL...]` moves them")
 
 
 def _write_site(call: Call, folder: Path, catalog: Catalog, files: list[Path]) -> None:
@@ -169,6 +201,7 @@ def _setup(folders: list[Path], engine: str, keep: bool) -> Setup:
     """The base, sources and locked versions of the definition here, if there is one."""
     from dsvm.catalog.compose import resolved
     from dsvm.definition import Definition, find, read
+    from dsvm.lock import read_lock
     from dsvm.verify.trial import Setup
 
     path = find(Path.cwd())
@@ -180,7 +213,7 @@ def _setup(folders: list[Path], engine: str, keep: bool) -> Setup:
         said.base,
         folders,
         sources=resolved(said.sources, path.parent),
-        lock=path.with_name("dsvm.lock"),
+        lock=read_lock(path.with_name("dsvm.lock")),
         engine=engine,
         keep=keep,
     )
@@ -213,7 +246,7 @@ def _show(call: Call, trial: Trial) -> None:
 
 def _page(call: Call, catalog: Catalog, tool: Tool) -> None:
     """All about one tool, with the version that the lock here has of it."""
-    entry = _one_tool(tool, _entry(catalog, tool)) | {"versions": _versions(tool)}
+    entry = _one_tool(tool, _entry(catalog, tool)) | _locked(tool)
     if call.json:
         call.console.json(entry)
         return
@@ -222,18 +255,19 @@ def _page(call: Call, catalog: Catalog, tool: Tool) -> None:
     call.console.table(rows, ["", tool.title])
 
 
-def _versions(tool: Tool) -> dict[str, str]:
-    """What the lock of the definition here has of the tool; empty without one."""
+def _locked(tool: Tool) -> dict[str, object]:
+    """What the lock of the definition here has of the tool, and why not something newer."""
     from dsvm.definition import find
 
     path = find(Path.cwd())
     if path is None:
-        return {}
+        return {"versions": {}, "held": None}
     from dsvm.lock import read_lock
     from dsvm.lock.versions import versions_of
 
     lock = read_lock(path.with_name("dsvm.lock"))
-    return versions_of(tool, lock) if lock else {}
+    held = (str(one) for one in lock.held if one.tool == tool.name) if lock else iter(())
+    return {"versions": versions_of(tool, lock) if lock else {}, "held": next(held, None)}
 
 
 def _entry(catalog: Catalog, tool: Tool) -> dict[str, object]:

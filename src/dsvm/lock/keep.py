@@ -10,6 +10,7 @@ from dsvm.catalog.model import Tool
 from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError
 from dsvm.lock.model import (
+    Held,
     Lock,
     LockedEnvironment,
     LockedNpm,
@@ -97,6 +98,12 @@ class Keep:
     def stays(self, tool: Tool) -> bool:
         """Whether what the old lock has of the tool is kept without asking its origin."""
         return self.upgrade is not None and tool.name not in self._named
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What of the old lock was held and does not move now either."""
+        staying = {tool.name for tool in self.composition.tools if self.stays(tool)}
+        return tuple(one for one in (self.old.held if self.old else ()) if one.tool in staying)
 
     def origin(self, tool: Tool) -> Taken:
         """What the old lock has of the tool, if the tool still names that origin."""

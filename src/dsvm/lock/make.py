@@ -101,6 +101,7 @@ class _Locking:
                 conda=tuple(one.conda for one in taken if one.conda),
                 cran=tuple(one.cran for one in taken if one.cran),
                 choices=tuple(one.choice for one in taken if one.choice),
+                held=self.keep.held,
             )
 
     def _origin(self, tool: Tool) -> Taken:

@@ -181,6 +181,19 @@ class Choice(Locked):
     why: str
 
 
+class Held(Locked):
+    """A tool that an upgrade left where it was: what of it was `refused` (name -> version), and
+    `why`, the first of its checks that failed with these."""
+
+    tool: str
+    refused: dict[str, str]
+    why: str
+
+    def __str__(self) -> str:
+        newer = ", ".join(f"{name} {version}" for name, version in self.refused.items())
+        return f"{self.tool} is held, for it fails with {newer or 'what is new'}: {self.why}"
+
+
 class Lock(Locked):
     """`request` is the digest of what was asked for; another one means the lock is stale."""
 
@@ -198,6 +211,7 @@ class Lock(Locked):
     cran: tuple[LockedCran, ...] = ()
     conda: tuple[LockedConda, ...] = ()
     choices: tuple[Choice, ...] = ()
+    held: tuple[Held, ...] = ()
 
     @property
     def unreachable(self) -> dict[str, str]:

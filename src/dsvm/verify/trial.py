@@ -6,7 +6,6 @@ what a killed trial has left is known by that, and the next trial removes it.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from dsvm import scratch
+from dsvm.catalog.compose import compose
 from dsvm.catalog.model import Tool
 from dsvm.definition.tomltext import toml_key, toml_value
 from dsvm.engines import AUTO
 from dsvm.home import Home
+from dsvm.lock import write_lock
+from dsvm.lock.model import Lock
 from dsvm.machines.lifecycle import rm
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import MachineBusy, Machines
@@ -62,15 +64,14 @@ class Trial:
 @dataclass(frozen=True)
 class Setup:
     """Where a trial takes place. `catalog` are folders of own tools, `sources` as in dsvm.toml;
-    `lock` is a dsvm.lock whose versions are taken where they fit."""
+    the versions of `lock` are taken where they fit."""
 
     base: str
     catalog: Sequence[Path] = ()
     sources: dict[str, str] = field(default_factory=dict)
-    lock: Path | None = None
+    lock: Lock | None = None
     engine: str = AUTO
     keep: bool = False
-    breaks: bool = True
 
 
 def try_tool(tool: Tool, setup: Setup, home: Home, progress: Progress) -> Trial:
@@ -80,41 +81,59 @@ def try_tool(tool: Tool, setup: Setup, home: Home, progress: Progress) -> Trial:
     when there is no machine to try the tool on.
     """
     name = f"try-{tool.name}"[:NAME_LENGTH].rstrip("-")
+    with _defined(name, [tool.name], setup, home) as definition:
+        steps = tuple(_steps(definition, tool, setup, home, progress))
+    return Trial(tool.name, name, setup.keep, steps)
+
+
+def failing(tools: Sequence[str], setup: Setup, home: Home, progress: Progress) -> dict[str, str]:
+    """Which of these tools fail on a machine that has just them: tool -> the first reason."""
+    reports: list[Report] = []
+
+    def prove(machine: Machine, there: tuple[Tool, ...], only: tuple[str, ...]) -> None:
+        reports.append(verify(machine, there, only=tuple(tools), progress=progress))
+
+    with _defined("try-upgrade", tools, setup, home) as definition:
+        up(definition, home, progress=progress, prove=prove, confirm=_yes, engine=setup.engine)
+    found: dict[str, str] = {}
+    for check in reports[-1].checks:
+        if check.outcome == "failed":
+            found.setdefault(check.tool, f"{check.check}: {check.reason}")
+    return found
+
+
+@contextmanager
+def _defined(name: str, tools: Sequence[str], setup: Setup, home: Home) -> Iterator[Path]:
+    """The definition of a trial's machine, which is gone at the end unless it is kept."""
     with _folder(name, setup, home) as folder:
         _remove_killed(home)
         definition = folder / "dsvm.toml"
-        definition.write_text(_definition(name, tool, setup), encoding="utf-8")
-        if setup.lock and setup.lock.exists():
-            shutil.copyfile(setup.lock, folder / "dsvm.lock")
+        definition.write_text(_definition(name, tools, setup), encoding="utf-8")
+        if setup.lock:
+            write_lock(folder / "dsvm.lock", setup.lock)
         try:
-            steps = tuple(_steps(definition, tool, setup, home, progress))
+            yield definition
         finally:
             if not setup.keep and Machines(home).folder(name).is_dir():
                 rm(home, name)
-    return Trial(tool.name, name, setup.keep, steps)
 
 
 def _steps(
     definition: Path, tool: Tool, setup: Setup, home: Home, progress: Progress
 ) -> Iterator[Step]:
-    reports: list[Report] = []
+    proofs: list[tuple[Saboteur, Report]] = []
 
     def prove(machine: Machine, tools: tuple[Tool, ...], only: tuple[str, ...]) -> None:
-        mine = (tool.name,)
-        reports.append(verify(machine, tools, only=mine, examples=True, progress=progress))
-        machines_tools.extend(tools)
+        saboteur = Saboteur(machine, tools)
+        proofs.append((saboteur, saboteur.proven(tool, examples=True)))
 
-    machines_tools: list[Tool] = []
     done = up(definition, home, progress=progress, prove=prove, confirm=_yes, engine=setup.engine)
-    if not reports:  # it was kept, and nothing has changed since
-        from dsvm.catalog.compose import compose
-
+    if not proofs:  # it was kept, and nothing has changed since
         prove(done.machine, compose(definition)[1].tools, ())
-    report = reports[-1]
+    saboteur, report = proofs[-1]
     for check in report.checks:
         yield Step(check.check, check.outcome, check.reason, check.seconds)
-    if setup.breaks:
-        yield from _breaks(Saboteur(done.machine, machines_tools), tool, report, progress)
+    yield from _breaks(saboteur, tool, report, progress)
 
 
 def _breaks(saboteur: Saboteur, tool: Tool, whole: Report, progress: Progress) -> Iterator[Step]:
@@ -157,12 +176,12 @@ def _remove_killed(home: Home) -> None:
                 rm(home, machine.name)
 
 
-def _definition(name: str, tool: Tool, setup: Setup) -> str:
+def _definition(name: str, tools: Sequence[str], setup: Setup) -> str:
     lines = [
         f"name = {toml_value(name)}",
         f"base = {toml_value(setup.base)}",
         'profile = ""',
-        f"tools = {toml_value([tool.name])}",
+        f"tools = {toml_value(list(tools))}",
     ]
     if setup.sources:
         lines += ["[sources]"]
