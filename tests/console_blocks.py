@@ -8,7 +8,13 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 # In the order in which a new person reads them, which is the order in which they are run.
-PAGES = ("README.md", "docs/getting-started.md", "docs/troubleshooting.md", "CONTRIBUTING.md")
+PAGES = (
+    "README.md",
+    "docs/getting-started.md",
+    "docs/tools.md",
+    "docs/troubleshooting.md",
+    "CONTRIBUTING.md",
+)
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

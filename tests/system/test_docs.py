@@ -21,6 +21,9 @@ NOT_RUN = {
     "./test": "it is what runs this",
     "./dsvm up": "the fixture has done it",
     "./dsvm add pytorch": "minutes of download; a test of its own does it",
+    "./dsvm tools test": "tests/system/test_tools_test.py does it",
+    "./dsvm tools --outdated": "asks for every package anew; tests/system/test_upgrade.py does it",
+    "./dsvm lock --upgrade": "as above, and it would change what the other lines stand on",
     "./dsvm doctor": "tests/system/test_doctor.py compares what it says",
 }
 # A later page goes on where an earlier one has removed the machine: so that comes last.
