@@ -85,11 +85,14 @@ def test_a_tool_whose_check_cannot_fail_is_refused(workshop: Workshop) -> None:
         assert workshop.machines() == ["try-sums"]
         check.write_text(VAGUE)
         vague, told = workshop.tried("--keep")
+        other = workshop.dsvm("tools", "test", "sums", "--yes", cwd=workshop.folder)
+        assert workshop.machines() == ["try-sums"]
     finally:
         check.write_text(before)
         workshop.dsvm("rm", "try-sums", "--yes")
 
-    assert (code, vague) == (3, 3)
+    assert (code, vague, other.returncode) == (3, 3, 1)
+    assert "machine `try-sums` belongs to another folder" in other.stderr
     assert steps["sums by group"][0] == "passed"
     assert steps["broken: missing program"] == ("failed", "verify passed a broken tool")
     assert told["broken: missing program"][0] == "passed"  # the shell says the words itself

@@ -34,14 +34,20 @@ class Fallback(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put that command's name in its place."""
-        if not args or args[0] not in {*self.commands, *ctx.help_option_names}:
-            args = [next(iter(self.commands)), *args]
+        named = args and args[0] in {*self.commands, *ctx.help_option_names}
+        if not named and not ctx.resilient_parsing:
+            args = [self._first, *args]
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """The commands, and what the first one completes."""
-        first = next(iter(self.commands.values()))
-        return [
-            *super().shell_complete(ctx, incomplete),
-            *first.params[0].shell_complete(ctx, incomplete),
-        ]
+        """The commands, and what may follow the first one."""
+        first = self.commands[self._first]
+        below = first.make_context(self._first, [], parent=ctx, resilient_parsing=True)
+        more = first.shell_complete(below, incomplete)
+        if not incomplete.startswith("-"):
+            more += first.params[0].shell_complete(below, incomplete)
+        return [*super().shell_complete(ctx, incomplete), *more]
+
+    @property
+    def _first(self) -> str:
+        return next(iter(self.commands))

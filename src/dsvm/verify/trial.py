@@ -114,8 +114,8 @@ def _defined(name: str, tools: Sequence[str], setup: Setup, home: Home) -> Itera
         try:
             yield definition
         finally:
-            if not setup.keep and Machines(home).folder(name).is_dir():
-                rm(home, name)
+            if not setup.keep:
+                _remove_own(home, name, folder)
 
 
 def _steps(
@@ -165,6 +165,17 @@ def _folder(name: str, setup: Setup, home: Home) -> Iterator[Path]:
     kept = home.root / "trials" / name
     kept.mkdir(parents=True, exist_ok=True)
     yield kept
+
+
+def _remove_own(home: Home, name: str, folder: Path) -> None:
+    """Remove the trial's machine, or what an interrupted beginning left of it; no other's."""
+    machines = Machines(home)
+    machine = machines.find(name)
+    if machine and machine.record.folder == str(folder):
+        rm(home, name)
+    elif not machine and machines.folder(name).is_dir():
+        with suppress(MachineBusy):  # another trial is making its machine
+            rm(home, name)
 
 
 def _remove_killed(home: Home) -> None:

@@ -79,6 +79,9 @@ def test_completion_is_shown_for_each_shell(dsvm: Type, shell: str) -> None:
         ("dsvm verify --tool xg", ["xgboost"]),
         ("dsvm init --profile st", ["starter"]),
         ("dsvm up --engine a", ["auto"]),
+        ("dsvm tools ne", ["new"]),
+        ("dsvm tools pyt", ["python", "pytorch"]),
+        ("dsvm tools --si", ["--site"]),
     ],
 )
 def test_bash_completes_words(
