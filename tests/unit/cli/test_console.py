@@ -69,7 +69,7 @@ def test_off_a_terminal_a_long_step_shows_a_heartbeat() -> None:
 
     class Seen(io.StringIO):
         def write(self, text: str) -> int:
-            if "of 3.0 GiB" in text:
+            if "1.0 GiB of 3.0 GiB" in text:
                 beat.set()
             return super().write(text)
 
