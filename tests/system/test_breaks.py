@@ -57,7 +57,9 @@ def others(request: pytest.FixtureRequest, home: Home, dsvm: Dsvm) -> Iterator[S
     (folder / "dsvm.toml").write_text(text, encoding="utf-8")
     done = dsvm("up", "--yes", cwd=folder, timeout_s=3600)
     assert done.returncode in (0, 3), done.stderr
-    yield _saboteur(Machines(home).get("others"))
+    made = _saboteur(Machines(home).get("others"))
+    yield made
+    _is_whole(made)
     dsvm("rm", "others", "--yes")
 
 
@@ -73,12 +75,16 @@ def saboteur(request: pytest.FixtureRequest, home: Home) -> Iterator[Find]:
             return used.setdefault("starter", _saboteur(machine))
         others = request.getfixturevalue("others")
         assert isinstance(others, Saboteur)
-        return used.setdefault("others", others)
+        return others
 
     yield find
     for one in used.values():
-        last = verify(one.machine, one.tools, only=(MACHINE,), progress=Silent())
-        assert last.summary.failed == 0, [check.reason for check in last.checks]
+        _is_whole(one)
+
+
+def _is_whole(one: Saboteur) -> None:
+    last = verify(one.machine, one.tools, only=(MACHINE,), progress=Silent())
+    assert last.summary.failed == 0, [check.reason for check in last.checks]
 
 
 @pytest.fixture(scope="module")
