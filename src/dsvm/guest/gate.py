@@ -7,9 +7,10 @@ the cookie. The door is in a folder that only the login may enter, and its socke
 the first use. The gate itself runs as the login, starts with the first connection, and ends when
 nobody has been connected for a while.
 
-One request a connection: the gate asks the app, and so the browser, to close after the answer. A
-second request can then never pass on the word of the first, and no body has to be parsed. What
-upgrades (websockets) goes on as long as both want. See RFC 9112.
+One request a connection: the gate asks the app, and so the browser, to close after the answer, and
+passes on no more than the request announces. A second request can then never pass on the word of
+the first, whatever the app makes of what follows. What upgrades (websockets) goes on as long as
+both want. See RFC 9112.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from dsvm.guest.places import APPS, DOORS
 
 SIGN_IN = "/dsvm-signin/"
 COOKIE = "dsvm-"
+SWITCHED = b"101"
 HEAD_BYTES = 64 * 1024
 HEAD_S = 30.0
 CHUNK = 64 * 1024
@@ -58,6 +61,19 @@ class Request:
 
     def first(self, name: str) -> str:
         return next(iter(self.all(name)), "")
+
+    @property
+    def upgrades(self) -> bool:
+        return self.first("upgrade").lower() == "websocket"
+
+    @property
+    def chunked(self) -> bool:
+        return bool(self.all("transfer-encoding"))
+
+    @property
+    def length(self) -> int:
+        """Bytes of its body, when it is not chunked."""
+        return int(self.first("content-length") or 0)
 
 
 @dataclass(frozen=True)
@@ -177,9 +193,11 @@ class Gate:
             raise Refused("502 Bad Gateway", f"{self._key.app} is not there: {fault}.") from None
         try:
             to_app.write(_head(request))
-            sending = asyncio.create_task(_pump(reader, to_app))
+            switched = asyncio.Event()
+            sending = asyncio.create_task(_send(request, reader, to_app, switched))
             try:
-                await _pass_head(from_app, writer)
+                if await _pass_head(from_app, writer) == SWITCHED:
+                    switched.set()
                 await _pump(from_app, writer)
             finally:
                 sending.cancel()
@@ -187,11 +205,12 @@ class Gate:
             to_app.close()
 
 
-async def _pass_head(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+async def _pass_head(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> bytes:
     """Pass on the head of an answer, and that nothing comes after it: who believed that the
-    connection stays would lose the next request to it. Not every app says so when it is told."""
+    connection stays would lose the next request to it. Not every app says so when it is told.
+    Returns the status."""
     status = b"1"
-    while status.startswith(b"1") and status != b"101":
+    while status.startswith(b"1") and status != SWITCHED:
         head = await source.readuntil(b"\r\n\r\n")
         status = head[9:12]
         if not status.startswith(b"1"):
@@ -199,6 +218,7 @@ async def _pass_head(source: asyncio.StreamReader, target: asyncio.StreamWriter)
             kept = [line for line in lines if not line.lower().startswith(_STAYS)]
             head = b"\r\n".join([*kept, b"Connection: close", b"", b""])
         target.write(head)
+    return status
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:
@@ -215,19 +235,30 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     if not all(colon and name.strip() == name and name for name, colon, _ in headers):
         raise Refused("400 Bad Request", "That is no request.")
     fields = tuple((name, value.strip()) for name, _, value in headers)
-    return Request(method, target, version, fields)
+    request = Request(method, target, version, fields)
+    if not _announces_one_body(request):
+        raise Refused("400 Bad Request", "Where that request ends cannot be told.")
+    return request
+
+
+def _announces_one_body(request: Request) -> bool:
+    """Whether all who read it see the same end: RFC 9112, 6.3, and nothing of its leniency."""
+    coded = [value.lower() for value in request.all("transfer-encoding")]
+    lengths = request.all("content-length")
+    if coded:
+        return coded == ["chunked"] and not lengths and request.version == "HTTP/1.1"
+    return not lengths or (len(lengths) == 1 and bool(re.fullmatch(r"[0-9]{1,18}", lengths[0])))
 
 
 def _head(request: Request) -> bytes:
     """The request as the app gets it: without our cookies, to be closed after its answer."""
-    upgrades = request.first("upgrade").lower() == "websocket"
-    ours = (*_HOP, "cookie") if upgrades else (*_HOP, "cookie", "upgrade")
+    ours = (*_HOP, "cookie") if request.upgrades else (*_HOP, "cookie", "upgrade")
     lines = [f"{request.method} {request.target} {request.version}"]
     lines += [f"{name}: {value}" for name, value in request.headers if name.lower() not in ours]
     cookies = [f"{name}={value}" for name, value in _cookies(request)]
     if others := [one for one in cookies if not one.startswith(COOKIE)]:
         lines.append(f"Cookie: {'; '.join(others)}")
-    lines.append(f"Connection: {'Upgrade' if upgrades else 'close'}")
+    lines.append(f"Connection: {'Upgrade' if request.upgrades else 'close'}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
@@ -246,6 +277,59 @@ def _page(status: str, text: str, headers: dict[str, str] | None = None) -> byte
     }
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in fields.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+async def _send(
+    request: Request,
+    source: asyncio.StreamReader,
+    target: asyncio.StreamWriter,
+    switched: asyncio.Event,
+) -> None:
+    """Pass on what the request announces, and in the end that who asked has gone."""
+    try:
+        if request.chunked:
+            await _pass_chunks(source, target)
+        else:
+            await _pass_bytes(source, target, request.length)
+        if request.upgrades:
+            await switched.wait()
+        else:
+            while await source.read(CHUNK):
+                pass
+        await _pump(source, target)
+    except (OSError, ValueError, asyncio.IncompleteReadError):  # gone, or against the rules
+        target.close()
+
+
+async def _pass_chunks(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    """Pass on a chunked body without its extensions and trailers: RFC 9112, 7.1."""
+    size = -1
+    while size != 0:
+        line = await source.readuntil(b"\r\n")
+        written = line.partition(b";")[0].strip()
+        if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", written):
+            raise ValueError("no size of a chunk")
+        size = int(written, 16)
+        if size:
+            target.write(b"%x\r\n" % size)
+            await _pass_bytes(source, target, size)
+            if await source.readexactly(2) != b"\r\n":
+                raise ValueError("a chunk is longer than it says")
+            target.write(b"\r\n")
+    target.write(b"0\r\n\r\n")
+    await target.drain()
+
+
+async def _pass_bytes(
+    source: asyncio.StreamReader, target: asyncio.StreamWriter, count: int
+) -> None:
+    while count:
+        data = await source.read(min(count, CHUNK))
+        if not data:
+            raise asyncio.IncompleteReadError(b"", count)
+        target.write(data)
+        await target.drain()
+        count -= len(data)
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
