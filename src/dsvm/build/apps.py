@@ -64,15 +64,14 @@ def freeze(
 ) -> str:
     """Freeze a new folder that `fill` fills; `size` is that of the archives. Returns the digest."""
     with work.folder(_SMALLEST + _UNPACKED * size, home.cache / "work") as scratch:
-        tree, result = scratch / "tree", scratch / "layer.erofs"
+        tree = scratch / "tree"
         work.new_folder(tree)
         try:
             fill(tree)
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as fault:
             raise DsvmError("an archive could not be unpacked", cause=str(fault)) from fault
         _normalise(tree)
-        erofs.freeze(tree, result, tools, key, owner=0, log=log)
-        return store.put_file(result, move=True)
+        return erofs.freeze(tree, key, tools, store, owner=0, log=log)
 
 
 def untar(archive: Path, tree: Path, strip: int) -> None:

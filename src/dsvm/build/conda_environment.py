@@ -45,12 +45,11 @@ def build_conda(conda: LockedConda, tools: ToolsTree, store: Store, home: Home, 
     """Install the locked packages, put the layer in the store. Raises `DsvmError`."""
     needed = _SMALLEST + _UNPACKED * sum(package.size for package in conda.packages)
     with work.folder(needed, home.cache / "work") as scratch:
-        tree, result = scratch / "tree", scratch / "layer.erofs"
+        tree = scratch / "tree"
         work.new_folder(tree)
         lay_out(conda, tree, store, scratch)
         key = conda_key(conda, tools.key)
-        erofs.freeze(tree, result, tools, key, owner=LOGIN_UID, log=log)
-        return store.put_file(result, move=True)
+        return erofs.freeze(tree, key, tools, store, owner=LOGIN_UID, log=log)
 
 
 def lay_out(conda: LockedConda, tree: Path, store: Store, scratch: Path) -> None:

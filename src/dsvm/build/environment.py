@@ -85,11 +85,10 @@ def build_environment(
         with timing.step("byte code"):
             compiler = _compiler(environment, pythons, tree, sandbox, store, log)
             compiler.compile(environment, lambda: step.advance(12))
-        result = scratch / "layer.erofs"
         key = environment_key(environment, pythons, tools.key)
-        erofs.freeze(tree, result, tools, key, owner=LOGIN_UID, log=log)
+        digest = erofs.freeze(tree, key, tools, store, owner=LOGIN_UID, log=log)
         step.advance(22)
-        return store.put_file(result, move=True)
+        return digest
 
 
 def _sandbox(

@@ -43,11 +43,10 @@ def build_interpreter(
     """Make the layer, put it in the store, return its digest. Raises `DsvmError`."""
     needed = _UNPACKED * sum(package.size for package in packages.packages)
     with work.folder(needed, home.cache / "work") as scratch:
-        tree, result = scratch / "tree", scratch / "layer.erofs"
+        tree = scratch / "tree"
         lay_out(packages.debs(store), version, tree, tools, log)
         key = interpreter_key(packages, version, tools.key)
-        erofs.freeze(tree, result, tools, key, owner=0, log=log)
-        return store.put_file(result, move=True)
+        return erofs.freeze(tree, key, tools, store, owner=0, log=log)
 
 
 def lay_out(

@@ -40,9 +40,8 @@ def build_debs(
     """Unpack the packages; `programs` find the libraries among them. Raises `DsvmError`."""
     needed = _UNPACKED * sum(package.size for package in locked.tree.packages)
     with work.folder(needed, home.cache / "work") as scratch:
-        tree, result = scratch / "tree", scratch / "layer.erofs"
+        tree = scratch / "tree"
         found = [debs.read(one, store.get(one.sha256)) for one in locked.tree.packages]
         interpreter.lay_out_programs(found, programs, tree, tools, log)
         key = debs_key(locked, programs, tools.key)
-        erofs.freeze(tree, result, tools, key, owner=0, log=log)
-        return store.put_file(result, move=True)
+        return erofs.freeze(tree, key, tools, store, owner=0, log=log)

@@ -148,17 +148,6 @@ class Workshop:
         for npm in self.lock.npm:
             yield self._npm(npm, self.npm[npm.tool])
 
-    def _artifact(self, artifact: LockedArtifact, strip: int) -> Part:
-        return Part(
-            f"app-{artifact.tool}",
-            "app",
-            apps.artifact_key(artifact, strip, self.tools_key),
-            lambda log, step: apps.build_artifact(
-                artifact, strip, self.tools(), self.store, self.home, log
-            ),
-            mountpoint=f"{apps.APPS}/{artifact.tool}",
-        )
-
     def _conda(self, conda: LockedConda) -> Part:
         return Part(
             f"env-{conda.environment}-cpu",
@@ -172,36 +161,42 @@ class Workshop:
             variant="cpu",
         )
 
+    def _artifact(self, artifact: LockedArtifact, strip: int) -> Part:
+        return self._app(
+            artifact.tool,
+            apps.artifact_key(artifact, strip, self.tools_key),
+            lambda log, step: apps.build_artifact(
+                artifact, strip, self.tools(), self.store, self.home, log
+            ),
+        )
+
     def _cran(self, cran: LockedCran) -> Part:
-        return Part(
-            f"app-{cran.tool}",
-            "app",
+        return self._app(
+            cran.tool,
             r_library.library_key(cran, self.tools_key),
             lambda log, step: r_library.build_library(
                 cran, self.tools(), self.store, self.home, log
             ),
-            mountpoint=f"{apps.APPS}/{cran.tool}",
         )
 
     def _debs(self, debs: LockedDebs, programs: tuple[str, ...]) -> Part:
-        return Part(
-            f"app-{debs.tool}",
-            "app",
+        return self._app(
+            debs.tool,
             package_apps.debs_key(debs, programs, self.tools_key),
             lambda log, step: package_apps.build_debs(
                 debs, programs, self.tools(), self.store, self.home, log
             ),
-            mountpoint=f"{apps.APPS}/{debs.tool}",
         )
 
     def _npm(self, npm: LockedNpm, need: NpmNeed) -> Part:
-        return Part(
-            f"app-{npm.tool}",
-            "app",
+        return self._app(
+            npm.tool,
             npm_key(npm, need, self.tools_key),
             lambda log, step: build_npm(npm, need, self.tools(), self.store, self.home, log),
-            mountpoint=f"{apps.APPS}/{npm.tool}",
         )
+
+    def _app(self, tool: str, key: str, make: Make) -> Part:
+        return Part(f"app-{tool}", "app", key, make, mountpoint=f"{apps.APPS}/{tool}")
 
 
 def pythons_of(

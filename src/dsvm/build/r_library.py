@@ -49,7 +49,7 @@ def build_library(cran: LockedCran, tools: ToolsTree, store: Store, home: Home, 
     """Install the packages in their order. Raises `ProgramFailed` when one cannot be built."""
     needed = _SMALLEST + _UNPACKED * sum(package.size for package in cran.packages)
     with work.folder(needed, home.cache / "work") as scratch:
-        tree, result = scratch / "tree", scratch / "layer.erofs"
+        tree = scratch / "tree"
         work.new_folder(tree)
         work.new_folder(tree / "library")
         work.new_folder(scratch / "source")
@@ -60,8 +60,8 @@ def build_library(cran: LockedCran, tools: ToolsTree, store: Store, home: Home, 
             archive = f"/build/{package.path.rpartition('/')[2]}"
             sandbox.run(["/bin/tar", "-xof", archive, "-C", SOURCE], log=log)
             sandbox.run(_install(cran, f"{SOURCE}/{package.name}"), log=log)
-        erofs.freeze(tree, result, tools, library_key(cran, tools.key), owner=0, log=log)
-        return store.put_file(result, move=True)
+        key = library_key(cran, tools.key)
+        return erofs.freeze(tree, key, tools, store, owner=0, log=log)
 
 
 def _install(cran: LockedCran, source: str) -> list[str]:
