@@ -227,7 +227,12 @@ def lock_origin(tool: Tool, home: Home) -> Taken:
         raise NotImplementedError
 
     bases = load_catalog().bases
-    return Origins(home, bases, no_tree, bases["debian-13"]).lock(tool, Taken())
+    return Origins(home, bases, no_tree, no_builder, bases["debian-13"]).lock(tool, Taken())
+
+
+def no_builder(packages: Sequence[str]) -> OsTree:
+    """For origins that are not built from source."""
+    raise NotImplementedError
 
 
 def npm_tool(*without_scripts: str, **packages: str) -> Tool:

@@ -36,7 +36,7 @@ def locked(home: Home, trees: Trees, tmp_path_factory: pytest.TempPathFactory) -
     """Both packages of a repository that is gone by now, with the R that builds them."""
     web = tmp_path_factory.mktemp("cran")
     repository(web)
-    tree = trees.app(load_catalog().bases["debian-13"], BUILD_ROOTS)
+    tree = trees.builder(load_catalog().bases["debian-13"], BUILD_ROOTS, {})
     with serving(web) as server:
         need = CranNeed(repository=server.url(""), packages=["dsvmAnswer"])
         return lock_cran("answers", need, {}, tree, home)

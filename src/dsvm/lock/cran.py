@@ -30,7 +30,7 @@ _RECOMMENDED = """boot class cluster codetools foreign KernSmooth lattice MASS M
 rpart spatial survival"""
 OF_R = frozenset(["R", *_BASE.split(), *_RECOMMENDED.split()])
 # A tree in which R packages are built; `libcurl4-openssl-dev` and the like are the tool's `build`.
-BUILD_ROOTS = ("?essential", "r-base-core", "r-recommended", "r-base-dev")  # with sh, sed, tar
+BUILD_ROOTS = ("r-base-core", "r-recommended", "r-base-dev")
 _NEEDS = ("Depends", "Imports", "LinkingTo")
 _NAME = re.compile(r"\s*([A-Za-z][A-Za-z0-9.]*)\s*(?:\(\s*(>=|>|==|<=|<)\s*([0-9][0-9.-]*)\s*\))?")
 

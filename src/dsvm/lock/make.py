@@ -110,7 +110,12 @@ class _Locking:
             return old
         composition = self.composition
         origins = Origins(
-            self.home, self.bases, self._trees.app, composition.base, composition.sources
+            self.home,
+            self.bases,
+            self._trees.app,
+            self._build_os,
+            composition.base,
+            composition.sources,
         )
         return origins.lock(tool, old)
 
@@ -170,7 +175,7 @@ class _Locking:
         )
         return locked.model_copy(update={"build": made})
 
-    def _build_os(self, packages: Sequence[str], old: OsTree | None) -> OsTree:
+    def _build_os(self, packages: Sequence[str], old: OsTree | None = None) -> OsTree:
         base = self.composition.base
         kept = self.keep.tree(old, base.suite, packages)
         return kept or self._trees.builder(base, packages, self.keep.pins(old))

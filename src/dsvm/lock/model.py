@@ -221,13 +221,13 @@ class Lock(Locked):
     @property
     def builders(self) -> dict[str, OsTree]:
         """The OS packages that apps are compiled with, by tool."""
-        return {npm.tool: npm.build.os for npm in self.npm if npm.build}
+        npm = {npm.tool: npm.build.os for npm in self.npm if npm.build}
+        return npm | {cran.tool: cran.tree for cran in self.cran}
 
     @property
     def trees(self) -> tuple[OsTree, ...]:
         """All sets of OS packages."""
-        debs, cran = (one.tree for one in self.debs), (one.tree for one in self.cran)
-        apps = (*self.builders.values(), *debs, *cran)
+        apps = (*self.builders.values(), *(debs.tree for debs in self.debs))
         return (self.os, self.tools_tree, *self.interpreters.values(), *apps)
 
     def origin_of(self, tool: Tool) -> Origin | None:

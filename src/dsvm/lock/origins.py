@@ -44,12 +44,13 @@ class Taken:
 
 @dataclass(frozen=True)
 class Origins:
-    """Locks origins; `tree` locks packages of a base with all that they need, `base` is the
-    machine's, `sources` the definition's."""
+    """Locks origins; `tree` locks packages of a base with all that they need, `builder` those of
+    `base`, the machine's, that something is built with. `sources` are the definition's."""
 
     home: Home
     bases: Mapping[str, Base]
     tree: Callable[[Base, Sequence[str]], OsTree]
+    builder: Callable[[Sequence[str]], OsTree]
     base: Base
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,7 +83,7 @@ class Origins:
         if origin.artifact:
             return Taken(artifact=self._artifact(tool, origin.artifact))
         if origin.cran:
-            tree = self.tree(self.base, [*cran.BUILD_ROOTS, *origin.cran.build])
+            tree = self.builder([*cran.BUILD_ROOTS, *origin.cran.build])
             locked = cran.lock_cran(tool.name, origin.cran, self.sources, tree, self.home)
             return Taken(cran=locked)
         if origin.conda:

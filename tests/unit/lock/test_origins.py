@@ -20,7 +20,7 @@ from dsvm.lock.keep import Keep
 from dsvm.lock.model import OsTree
 from dsvm.lock.origins import Origins, Taken
 from dsvm.store import Store
-from tests.system.lock_support import Server, serving
+from tests.system.lock_support import Server, no_builder, serving
 from tests.unit.lock.examples import composition, example
 
 DEBS = Origin(debs=DebsNeed(base="debian-11", packages=["julia"]))
@@ -34,7 +34,7 @@ class Lab:
 
     def lock(self, *origins: Origin, old: Taken | None = None) -> Taken:
         bases = load_catalog().bases
-        origins_of = Origins(self.home, bases, tree, bases["debian-13"])
+        origins_of = Origins(self.home, bases, tree, no_builder, bases["debian-13"])
         return origins_of.lock(tool(*origins), old or Taken())
 
     def artifact(self, name: str, *mirrors: str) -> Origin:
@@ -157,6 +157,6 @@ def test_a_full_disk_is_no_origin_that_is_not_reached(lab: Lab) -> None:
         raise DsvmError("disk full")
 
     bases = load_catalog().bases
-    origins = Origins(lab.home, bases, full, bases["debian-13"])
+    origins = Origins(lab.home, bases, full, no_builder, bases["debian-13"])
     with pytest.raises(DsvmError, match="disk full"):
         origins.lock(tool(DEBS), Taken())
