@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,3 +214,41 @@ def test_a_disk_that_leads_to_another_file_is_refused(tmp_path: Path, option: st
 
     with pytest.raises(DsvmError, match="is refused"):
         adopt_disk(disk, tmp_path / "image", 1 << 30)
+
+
+def test_a_disk_of_a_machine_that_was_killed_is_taken_and_its_lost_space_given_back(
+    tmp_path: Path,
+) -> None:
+    disk = tmp_path / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, str(1 << 30)], check=True)
+    leak(disk)
+    assert checked(disk) == LEAKS
+
+    adopt_disk(disk, tmp_path / "image", 1 << 30)
+
+    assert checked(disk, "-U") == 0
+
+
+LEAKS = 3  # the status of qemu-img check
+
+
+def checked(disk: Path, *options: str) -> int:
+    (disk.parent / "image").write_bytes(b"")
+    done = subprocess.run(["qemu-img", "check", "-q", *options, disk], check=False)
+    return done.returncode
+
+
+def leak(disk: Path) -> None:
+    """Take a cluster that nothing refers to, as a writer does just before it uses one.
+
+    QEMU, docs/interop/qcow2.txt: the table of reference counts, each of two bytes.
+    """
+    content = bytearray(disk.read_bytes())
+    (table,) = struct.unpack_from(">Q", content, 48)
+    (block,) = struct.unpack_from(">Q", content, table)
+    clusters = -(-len(content) // CLUSTER)
+    struct.pack_into(">H", content, block + 2 * clusters, 1)
+    disk.write_bytes(content.ljust((clusters + 1) * CLUSTER, b"\0"))
+
+
+CLUSTER = 1 << 16
