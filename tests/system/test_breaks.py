@@ -64,22 +64,23 @@ def others(request: pytest.FixtureRequest, home: Home, dsvm: Dsvm) -> Iterator[S
 
 
 @pytest.fixture(scope="module")
-def saboteur(request: pytest.FixtureRequest, home: Home) -> Iterator[Find]:
+def starters(starter: Machine) -> Iterator[Saboteur]:
+    """The tools of the machine `starter`."""
+    made = _saboteur(starter)
+    yield made
+    _is_whole(made)
+
+
+@pytest.fixture
+def saboteur(request: pytest.FixtureRequest) -> Find:
     """The machine that a tool is broken on; in the end each machine is whole again."""
-    used: dict[str, Saboteur] = {}
 
     def find(tool: Tool) -> Saboteur:
-        if tool.name in STARTER:
-            machine = request.getfixturevalue("starter")
-            assert isinstance(machine, Machine)
-            return used.setdefault("starter", _saboteur(machine))
-        others = request.getfixturevalue("others")
-        assert isinstance(others, Saboteur)
-        return others
+        found = request.getfixturevalue("starters" if tool.name in STARTER else "others")
+        assert isinstance(found, Saboteur)
+        return found
 
-    yield find
-    for one in used.values():
-        _is_whole(one)
+    return find
 
 
 def _is_whole(one: Saboteur) -> None:
