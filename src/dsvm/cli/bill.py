@@ -58,13 +58,8 @@ def _of_machine(call: Call, name: str) -> tuple[str, Lock, Catalog]:
 
 def _here() -> tuple[str, Lock, Catalog]:
     """What the definition here describes; nothing has to be built for it."""
-    from dsvm.cli.definition import catalog_here, definition_path
+    from dsvm.cli.definition import catalog_here, definition_path, lock_of
     from dsvm.definition import read_name
-    from dsvm.errors import DsvmError
-    from dsvm.lock import read_lock
 
     path = definition_path()
-    lock = read_lock(path.with_name("dsvm.lock"))
-    if lock is None:
-        raise DsvmError("there is no dsvm.lock", remedy="`dsvm lock` writes it")
-    return read_name(path), lock, catalog_here()
+    return read_name(path), lock_of(path), catalog_here()

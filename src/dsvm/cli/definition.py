@@ -10,6 +10,7 @@ from dsvm.cli.call import Call
 
 if TYPE_CHECKING:
     from dsvm.catalog import Catalog
+    from dsvm.lock.model import Lock
 
 
 def definition_path() -> Path:
@@ -24,6 +25,17 @@ def definition_path() -> Path:
             remedy="`dsvm init` writes one",
         )
     return path
+
+
+def lock_of(path: Path) -> Lock:
+    """The lock beside a definition. Raises `DsvmError` without one."""
+    from dsvm.errors import DsvmError
+    from dsvm.lock import LOCK_NAME, read_lock
+
+    lock = read_lock(path.with_name(LOCK_NAME))
+    if lock is None:
+        raise DsvmError(f"there is no {LOCK_NAME}", remedy="`dsvm lock` writes it")
+    return lock
 
 
 def write_definition(

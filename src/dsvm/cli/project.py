@@ -142,10 +142,10 @@ def _locked(
 ) -> tuple[Lock | None, Lock]:
     """The lock beside the definition as it was, and as it is now."""
     from dsvm.catalog.compose import compose
-    from dsvm.lock import make_lock, read_lock, write_lock
+    from dsvm.lock import LOCK_NAME, make_lock, read_lock, write_lock
 
     _, composition = compose(path)
-    file = path.with_name("dsvm.lock")
+    file = path.with_name(LOCK_NAME)
     old = read_lock(file)
 
     def locked(moving: frozenset[str] | None) -> Lock:
@@ -184,10 +184,10 @@ def _proven(
 def _check(call: Call, path: Path) -> int:
     """Whether the lock still answers the definition; touches nothing."""
     from dsvm.catalog.compose import compose
-    from dsvm.lock import read_lock, request_digest
+    from dsvm.lock import LOCK_NAME, read_lock, request_digest
 
     _, composition = compose(path)
-    lock = read_lock(path.with_name("dsvm.lock"))
+    lock = read_lock(path.with_name(LOCK_NAME))
     fresh = lock is not None and lock.request == request_digest(composition)
     if call.json:
         call.console.json({"fresh": fresh})

@@ -98,15 +98,12 @@ def find(
 def _outdated(call: Call, words: list[str]) -> None:
     """What an upgrade would move of the tools themselves; the lock stays as it is."""
     from dsvm.catalog.compose import compose
-    from dsvm.cli.definition import definition_path
-    from dsvm.errors import DsvmError
-    from dsvm.lock import make_lock, read_lock
+    from dsvm.cli.definition import definition_path, lock_of
+    from dsvm.lock import make_lock
     from dsvm.lock.upgrade import newer
 
     path = definition_path()
-    lock = read_lock(path.with_name("dsvm.lock"))
-    if lock is None:
-        raise DsvmError("there is no dsvm.lock", remedy="`dsvm lock` writes it")
+    lock = lock_of(path)
     _, composition = compose(path)
     tools = [tool for tool in composition.tools if not words or tool.name in words]
     now = make_lock(composition, call.home, old=lock, upgrade=None, progress=call.progress)
@@ -201,7 +198,7 @@ def _setup(folders: list[Path], engine: str, keep: bool) -> Setup:
     """The base, sources and locked versions of the definition here, if there is one."""
     from dsvm.catalog.compose import resolved
     from dsvm.definition import Definition, find, read
-    from dsvm.lock import read_lock
+    from dsvm.lock import LOCK_NAME, read_lock
     from dsvm.verify.trial import Setup
 
     path = find(Path.cwd())
@@ -213,7 +210,7 @@ def _setup(folders: list[Path], engine: str, keep: bool) -> Setup:
         said.base,
         folders,
         sources=resolved(said.sources, path.parent),
-        lock=read_lock(path.with_name("dsvm.lock")),
+        lock=read_lock(path.with_name(LOCK_NAME)),
         engine=engine,
         keep=keep,
     )
@@ -262,10 +259,10 @@ def _locked(tool: Tool) -> dict[str, object]:
     path = find(Path.cwd())
     if path is None:
         return {"versions": {}, "held": None}
-    from dsvm.lock import read_lock
+    from dsvm.lock import LOCK_NAME, read_lock
     from dsvm.lock.versions import versions_of
 
-    lock = read_lock(path.with_name("dsvm.lock"))
+    lock = read_lock(path.with_name(LOCK_NAME))
     held = (str(one) for one in lock.held if one.tool == tool.name) if lock else iter(())
     return {"versions": versions_of(tool, lock) if lock else {}, "held": next(held, None)}
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dsvm.lock.changes import Change, diff
     from dsvm.lock.fetching import Vanished, fetch_all
-    from dsvm.lock.file import lock_text, read_lock, write_lock
+    from dsvm.lock.file import LOCK_NAME, lock_text, read_lock, write_lock
     from dsvm.lock.make import make_lock
     from dsvm.lock.request import request_digest
 
 __all__ = [
+    "LOCK_NAME",
     "Change",
     "Vanished",
     "diff",
@@ -31,7 +32,7 @@ __all__ = [
 _HOMES = {
     "changes": ("Change", "diff"),
     "fetching": ("Vanished", "fetch_all"),
-    "file": ("lock_text", "read_lock", "write_lock"),
+    "file": ("LOCK_NAME", "lock_text", "read_lock", "write_lock"),
     "make": ("make_lock",),
     "request": ("request_digest",),
 }

@@ -12,6 +12,9 @@ from dsvm.errors import DsvmError
 from dsvm.lock.model import Lock
 from dsvm.whole import write_whole
 
+LOCK_NAME = "dsvm.lock"
+"""What a lock is called, beside its definition."""
+
 
 def read_lock(path: Path) -> Lock | None:
     """The lock in the file; None if there is no file. Raises `DsvmError` if it is not a lock."""

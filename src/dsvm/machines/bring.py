@@ -16,13 +16,13 @@ from dsvm.catalog.compose import Composition, compose
 from dsvm.definition import Definition, this_host
 from dsvm.engines import choose
 from dsvm.engines.base import Size
-from dsvm.lock import diff, make_lock, read_lock, request_digest, write_lock
+from dsvm.lock import LOCK_NAME, diff, make_lock, read_lock, request_digest, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.change import Target, apply_change
 from dsvm.machines.create import attachable, create
 from dsvm.machines.engine import differs, switch_engine
 from dsvm.machines.enlarge import grow_running
-from dsvm.machines.inputs import LOCK, read_inputs
+from dsvm.machines.inputs import read_inputs
 from dsvm.machines.inside import copy_files
 from dsvm.machines.lifecycle import end_cut_off, start_held, stop_held, wait_ready
 from dsvm.machines.listing import running
@@ -91,7 +91,7 @@ class Bring:
 
     def _lock(self, composition: Composition) -> Lock:
         """The lock beside the definition, made or brought up to date when it does not answer."""
-        path = self.definition.with_name(LOCK)
+        path = self.definition.with_name(LOCK_NAME)
         old = read_lock(path)
         if old and old.request == request_digest(composition):
             return old

@@ -18,14 +18,12 @@ from dsvm.definition.model import Definition
 from dsvm.engines.qemu import seed_disk
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.lock import make_lock, read_lock, write_lock
+from dsvm.lock import LOCK_NAME, make_lock, read_lock, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.seed import image_seed
 from dsvm.programs import run
 from dsvm.progress import Progress
 from dsvm.store import Store, binary_size
-
-LOCK = "dsvm.lock"
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def export(
     meant, composition = compose(definition)
     extra = tuple(composition.base.image_packages)
     composition = replace(composition, packages=(*composition.packages, *extra))
-    old = read_lock(definition.with_name(LOCK))
+    old = read_lock(definition.with_name(LOCK_NAME))
     lock = make_lock(composition, home, old=old, progress=progress)
     image = build(lock, composition, home, progress=progress)
     beside = target.with_name(f"{target.name}.lock")

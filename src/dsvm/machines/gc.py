@@ -10,11 +10,10 @@ from dsvm.build.model import Image, Layer
 from dsvm.build.work import remove, sweep
 from dsvm.errors import DsvmError
 from dsvm.home import Home
+from dsvm.lock import LOCK_NAME, read_lock
 from dsvm.lock import cache as lock_cache
-from dsvm.lock import read_lock
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import Lock
-from dsvm.machines.inputs import LOCK
 from dsvm.machines.model import MachineRecord
 from dsvm.machines.snapshots import records
 from dsvm.machines.state import MachineBusy, Machines
@@ -87,7 +86,7 @@ def _locked(lock: Lock) -> set[str]:
 def _lock_in(folder: Path) -> Lock | None:
     """A lock that cannot be read keeps nothing: it cannot be built from either."""
     try:
-        return read_lock(folder / LOCK)
+        return read_lock(folder / LOCK_NAME)
     except DsvmError:
         return None
 

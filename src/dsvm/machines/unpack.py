@@ -21,10 +21,10 @@ from dsvm.definition.model import Definition
 from dsvm.engines import choose
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.lock.file import lock_text
+from dsvm.lock.file import LOCK_NAME, lock_text
 from dsvm.machines.create import TOKEN_BYTES
 from dsvm.machines.disk import adopt_disk
-from dsvm.machines.inputs import LOCK, read_inputs
+from dsvm.machines.inputs import read_inputs
 from dsvm.machines.keys import HOST, OWNER, make_keys, public
 from dsvm.machines.machine import Machine
 from dsvm.machines.model import MachineRecord
@@ -206,7 +206,7 @@ def _write_definition(place: Path, text: str, manifest: Manifest) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
         write_whole(place / FILE_NAME, text.encode())
-        write_whole(place / LOCK, lock_text(manifest.record.lock).encode())
+        write_whole(place / LOCK_NAME, lock_text(manifest.record.lock).encode())
     except OSError as fault:
         raise DsvmError(f"{place} cannot be written", cause=fault.strerror) from None
 
