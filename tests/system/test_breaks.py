@@ -18,6 +18,7 @@ from dsvm.machines.state import Machines
 from dsvm.progress import Silent
 from dsvm.verify import Report, verify
 from dsvm.verify.sabotage import Saboteur, untestable
+from tests.system.budget import beyond_budget
 from tests.system.changed_tools import changed_tools, left_out
 from tests.system.typed import Dsvm
 
@@ -46,15 +47,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def others(request: pytest.FixtureRequest, home: Home, dsvm: Dsvm) -> Iterator[Saboteur]:
-    """One machine with all tools of this run that are not in the starter's."""
+    """A machine with the tools of this run that the starter has not; by `--long` with all tools."""
     long = bool(request.config.getoption("--long"))
     left = left_out(CATALOG.tools, changed_tools(), long=long)
     tools = [name for name in CATALOG.tools if name not in left and name not in STARTER]
     folder = home.root / "definitions" / "others"
     folder.mkdir(parents=True, exist_ok=True)
     listed = ", ".join(f'"{name}"' for name in tools)
-    text = f'name = "others"\nprofile = ""\ntools = [{listed}]\n'
-    (folder / "dsvm.toml").write_text(text, encoding="utf-8")
+    asked = 'profile = "full"' if long else f'profile = ""\ntools = [{listed}]'
+    (folder / "dsvm.toml").write_text(f'name = "others"\n{asked}\n', encoding="utf-8")
     done = dsvm("up", "--yes", cwd=folder, timeout_s=3600)
     assert done.returncode in (0, 3), done.stderr
     made = _saboteur(Machines(home).get("others"))
@@ -117,3 +118,12 @@ def test_verify_fails_on_a_broken_tool_and_names_the_cause(
         pytest.skip(f"{tool.name} is not tested here: {why}")
 
     assert machine.fault(tool, one) is None
+
+
+def test_the_starter_keeps_to_its_budget(starters: Saboteur) -> None:
+    assert beyond_budget(starters.machine, "starter") == {}
+
+
+@pytest.mark.long
+def test_the_full_machine_keeps_to_its_budget(others: Saboteur) -> None:
+    assert beyond_budget(others.machine, "full") == {}

@@ -89,7 +89,9 @@ def _set_up(setting: Setting) -> Found:
     state = setting.start["state"]
     if state is None:
         return Found(["the machine has not set itself up: `systemctl status dsvm-guest` tells why"])
-    found = Found(list(state["errors"]), measured={"accelerator": state["accelerator"]})
+    measured = {key: setting.start[key] for key in ("boot_s", "services_memory_mib")}
+    measured["accelerator"] = state["accelerator"]
+    found = Found(list(state["errors"]), measured=measured)
     wanted = {
         layer.environment for layer in setting.machine.record.layers if layer.kind == "environment"
     }

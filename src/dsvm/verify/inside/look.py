@@ -45,7 +45,30 @@ def start(*services: str) -> dict[str, Any]:
         "kernel": os.uname().release,
         "os": _os_name(),
         "asleep": [name for name in services if _property(name, "ActiveState") == "inactive"],
+        "boot_s": _boot_s(),
+        "services_memory_mib": sum(map(_held, Path("/proc").glob("[0-9]*"))) >> 10,
     }
+
+
+def _boot_s() -> float | None:
+    """From the first program of the system to the end of its boot, as `systemd-analyze time` has
+    it; none while it boots. org.freedesktop.systemd1(5)."""
+    names = ("UserspaceTimestampMonotonic", "FinishTimestampMonotonic")
+    said = [_said("systemctl", "show", "--value", f"--property={name}").strip() for name in names]
+    began, ended = (int(one or 0) for one in said)
+    return round((ended - began) / 1e6, 2) if ended else None
+
+
+def _held(process: Path) -> int:
+    """KiB of memory that a process of the system holds for itself, not of files; none of what
+    people run. proc_pid_status(5)."""
+    try:
+        if "/user.slice" in (process / "cgroup").read_text():
+            return 0
+        status = (process / "status").read_text()
+    except OSError:  # it has ended
+        return 0
+    return sum(map(int, re.findall(r"^Rss(?:Anon|Shmem):\s+(\d+) kB$", status, re.M)))
 
 
 def _loop() -> float:
