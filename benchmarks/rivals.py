@@ -42,6 +42,7 @@ from dsvm.lock.model import Lock
 from dsvm.store import Store
 
 MINIMAL = "apt,ca-certificates"
+PROGRAMS = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "mkfs.erofs": "erofs-utils"}
 BOOTABLE = "apt,ca-certificates,dbus,systemd,systemd-sysv"
 DEFINITION = """\
 name = "{name}"
@@ -211,6 +212,8 @@ def main() -> None:
         "--small", action="store_true", help="try the benchmark itself; no result is written"
     )
     asked = parser.parse_args()
+    if lacking := [package for name, package in PROGRAMS.items() if not shutil.which(name)]:
+        raise SystemExit(f"the rivals need: apt install {' '.join(lacking)}")
     with tempfile.TemporaryDirectory(prefix="dsvm-benchmark-", dir=asked.folder) as scratch:
         race = Race(Path(scratch), Home.default(), SMALL if asked.small else STARTER)
         race.prepare()
