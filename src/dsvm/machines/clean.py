@@ -2,8 +2,8 @@
 
 Run as `python -m dsvm.machines.clean DISK` in mount and pid namespaces of its own, as
 `dsvm.machines.grow` is. The next start writes what it needs anew. Each file's blocks are zeroed
-before it goes (debugfs only unlinks), and what no file has is discarded, so that deleted files do
-not travel either.
+before it goes (debugfs only unlinks), and what no file has is discarded or zeroed
+(`dsvm.machines.stale`), so that deleted files do not travel either.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dsvm.guest.identity import HOST_KEY
 from dsvm.guest.network import ORIGINALS, RECORD
 from dsvm.machines.grow import E2FSCK_FIXED, root_window
 from dsvm.machines.machine import LOGIN
+from dsvm.machines.stale import erase_stale
 from dsvm.programs import run
 
 SUPERBLOCK = 1024
@@ -39,6 +40,7 @@ def main(disk: Path) -> int:
             for name in _told_by_the_host(root):
                 _erase(root, name)
             _check(root, "-E", "discard")
+            erase_stale(root)
     return 0
 
 
