@@ -13,7 +13,7 @@ from benchmarks.rivals_oci import apt_sources, pip_install
 from dsvm.lock.model import Lock
 
 LIMIT_S = 1200
-DONE = "first-boot-done"
+DONE, ENDED = "first-boot-done", "first-boot-ended"
 UNIT = f"""\
 [Unit]
 After=basic.target
@@ -21,6 +21,7 @@ After=basic.target
 Type=oneshot
 ExecStart=/bin/sh -eux /first-boot.sh
 ExecStart=/bin/touch /{DONE}
+ExecStopPost=/bin/touch /{ENDED}
 StandardOutput=file:/first-boot.log
 StandardError=file:/first-boot.log
 [Install]
@@ -48,7 +49,9 @@ class FirstBoot:
     def boot(self, repository: Path, wheels: Path) -> None:
         """From the start of the machine to the end of its installation."""
         seen = [f"--bind-ro={repository}:/repository", f"--bind-ro={wheels}:/wheels"]
-        nspawn = ["systemd-nspawn", "--quiet", "-b", "--register=no", "--keep-unit", *seen]
+        # The host's time zone, bound over /etc/localtime, would keep tzdata from being installed.
+        nspawn = ["systemd-nspawn", "--quiet", "-b", "--register=no", "--keep-unit"]
+        nspawn += ["--timezone=off", *seen]
         with (self.root.parent / f"{self.root.name}.log").open("wb") as log:
             machine = subprocess.Popen(
                 ["unshare", "--mount", *nspawn, "-D", str(self.root)],
@@ -67,8 +70,12 @@ class FirstBoot:
 
     def _wait(self, machine: subprocess.Popen[bytes]) -> None:
         began = time.monotonic()
-        while not (self.root / DONE).exists():
-            if machine.poll() is not None or time.monotonic() - began > LIMIT_S:
+        while True:
+            late = machine.poll() is not None or time.monotonic() - began > LIMIT_S
+            ended = late or (self.root / ENDED).exists()
+            if (self.root / DONE).exists():
+                return
+            if ended:
                 log = self.root / "first-boot.log"
                 told = log.read_text(errors="replace")[-2000:] if log.exists() else ""
                 raise SystemExit(f"the installation at first boot did not end well: {told}")
