@@ -1,5 +1,5 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `gate`, `grow`, `renew`, `view`, `wait-for`,
-`watch`, `work`."""
+"""The command `dsvm-guest`: `apply`, `env ...`, `gate`, `grow`, `pass-on`, `renew`, `view`,
+`wait-for`, `watch`, `work`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ def _parser() -> argparse.ArgumentParser:
     grow = commands.add_parser("grow", help="let the root file system take BYTES of its disk")
     grow.set_defaults(do=_grow)
     grow.add_argument("bytes", metavar="BYTES", type=int)
+    pass_on = commands.add_parser("pass-on", help="pass each connection on as who it is")
+    pass_on.set_defaults(do=_pass_on)
+    pass_on.add_argument("path", metavar="PATH", help="the server's socket")
+    pass_on.add_argument("port", metavar="PORT", type=int, help="the server's port")
     renew = commands.add_parser("renew", help="put the version unpacked in FOLDER in place")
     renew.set_defaults(do=_renew)
     renew.add_argument("folder", metavar="FOLDER", type=Path)
@@ -80,6 +84,13 @@ def _grow(asked: argparse.Namespace) -> int:
     from dsvm.guest.grow import grow
 
     grow(asked.bytes)
+    return 0
+
+
+def _pass_on(asked: argparse.Namespace) -> int:
+    from dsvm.guest.pass_on import serve
+
+    serve(asked.path, asked.port)
     return 0
 
 
