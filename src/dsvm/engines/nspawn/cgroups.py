@@ -26,8 +26,8 @@ CPU_PERIOD_US = 100_000
 BYTES_PER_PROCESS = 1 << 18
 PIDS_MIN, PIDS_MAX = 1024, 32_768
 # What a machine may use of the host's devices: null, zero, full, random, urandom, tty, console,
-# ptmx, pts, tun. Making other nodes is refused, so is opening them.
-DEVICES = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:1", "5:2", "136:*", "10:200")
+# ptmx, pts, tun, fuse. Making other nodes is refused, so is opening them.
+DEVICES = ("1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:1", "5:2", "136:*", "10:200", "10:229")
 
 
 @dataclass(frozen=True)

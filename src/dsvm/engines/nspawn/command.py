@@ -45,6 +45,11 @@ class Work:
         return self.root / "resolv.conf"
 
     @property
+    def fuse(self) -> Path:
+        """A node of the machine's own, where one can be made."""
+        return self.root / "devices" / "fuse"
+
+    @property
     def notify(self) -> Path:
         return self.root / "notify"
 
@@ -89,6 +94,7 @@ def _binds(plan: Plan, work: Work) -> list[str]:
     argv = [f"--tmpfs={RUN}:mode=755", f"--tmpfs={LAYERS}:mode=755"]
     argv += [f"--bind-ro={work.seed}:{SEED}{option}"]
     argv += [f"--bind-ro={work.resolv_conf}:/etc/resolv.conf"]
+    argv += [f"--bind={work.fuse}:/dev/fuse"] if work.fuse.exists() else []
     for layer in plan.machine.layers:
         argv.append(f"--bind-ro={work.layer(layer.digest)}:{LAYERS}/{layer.digest}{option}")
     for number, mount in enumerate(plan.machine.mounts):

@@ -111,6 +111,7 @@ class Machine:
             target = self._work.folder(number)
             if note := mounts.bind_folder(folder, target, self._plan.uid_base):
                 self.notes.append(note)
+        mounts.make_fuse(self._work.fuse)
         self._write_resolv_conf()
         # nspawn keeps locks and folders of its own there, for all machines of a host alike.
         _hide(NSPAWN_STATE, "755")

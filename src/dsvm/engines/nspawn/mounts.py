@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from dsvm.errors import DsvmError
 
 LOGIN_ID = 1000
 """Both ids of the machine's login `ds`."""
+FUSE = (10, 229)
 
 
 def bind(source: Path, target: Path) -> None:
@@ -52,6 +54,18 @@ def _enter(place: int, name: str) -> None:
         os.fchmod(inner, 0o755)
     os.dup2(inner, place, inheritable=False)
     os.close(inner)
+
+
+def make_fuse(node: Path) -> None:
+    """A node of FUSE that everybody in the machine may open, as on any computer; the host's own
+    may be root's alone. Without the kernel's FUSE, or where no nodes are made, there is none."""
+    if "\tfuse\n" not in Path("/proc/filesystems").read_text():
+        return
+    node.parent.mkdir()
+    linux.mount("tmpfs", node.parent, "tmpfs", linux.MS_NOSUID | linux.MS_NOEXEC, "mode=755")
+    with suppress(PermissionError):
+        os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(*FUSE))
+        node.chmod(0o666)
 
 
 def bind_folder(mount: Mount, target: Path, uid_base: int | None) -> str | None:
