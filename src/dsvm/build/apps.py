@@ -13,14 +13,14 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from dsvm.build import erofs, keys, work
+from dsvm.build import debs, erofs, keys, work
 from dsvm.build.tools_tree import ToolsTree
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock.model import LockedArtifact
 from dsvm.store import Store
 
-SOURCES = ("apps.py", "erofs.py")
+SOURCES = ("apps.py", "debs.py", "erofs.py")
 APPS = "/opt/dsvm/apps"
 # Of the size of the archives: unpacked 6 times, frozen 4.
 _UNPACKED = 10
@@ -36,7 +36,8 @@ def artifact_key(artifact: LockedArtifact, strip: int, tools_key: str) -> str:
 def build_artifact(
     artifact: LockedArtifact, strip: int, tools: ToolsTree, store: Store, home: Home, log: Path
 ) -> str:
-    """Unpack a tar or zip without its first `strip` folders; any other file is kept as it is."""
+    """Unpack a tar, zip or .deb without its first `strip` folders; any other file is kept as it
+    is. No script of a .deb runs."""
     archive = store.get(artifact.sha256)
 
     def fill(tree: Path) -> None:
@@ -44,6 +45,8 @@ def build_artifact(
             untar(archive, tree, strip)
         elif zipfile.is_zipfile(archive):
             _unzip(archive, tree, strip)
+        elif debs.is_deb(archive):
+            _undeb(archive, tree, strip, log)
         else:
             target = tree / PurePosixPath(artifact.url).name
             shutil.copyfile(archive, target)
@@ -82,6 +85,13 @@ def untar(archive: Path, tree: Path, strip: int) -> None:
             if name:
                 _refuse_detour(tree, name)
                 tar.extract(member.replace(name=name), tree, filter="data")
+
+
+def _undeb(archive: Path, tree: Path, strip: int, log: Path) -> None:
+    tar = tree.with_name("files.tar")
+    debs.to_tar(archive, tar, log=log)
+    untar(tar, tree, strip)
+    tar.unlink()
 
 
 def _refuse_detour(tree: Path, name: str) -> None:

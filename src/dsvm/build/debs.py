@@ -118,6 +118,16 @@ def files(deb: Deb, log: Path) -> list[str]:
     return [name for name in names if name and not name.endswith("/")]
 
 
+def is_deb(file: Path) -> bool:
+    with file.open("rb") as archive:
+        return archive.read(len(_AR_MAGIC)) == _AR_MAGIC
+
+
+def to_tar(file: Path, tar: Path, *, log: Path) -> None:
+    """Write the files that a .deb brings as a tar."""
+    run(["bash", "-c", 'dpkg-deb --fsys-tarfile "$1" > "$2"', "to-tar", file, tar], log=log)
+
+
 def _extract(deb: Deb, into: Path, log: Path) -> None:
     """With tar's own options: modes whatever the umask, the links of merged /usr left alone."""
     pipe = 'dpkg-deb --fsys-tarfile "$1" | tar -xp --keep-directory-symlink --no-same-owner -C "$2"'

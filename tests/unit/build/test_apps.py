@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dsvm.build import apps
+from dsvm.build import apps, debs
 from dsvm.errors import DsvmError
+from tests.unit.build.examples import make_deb
 
 
 def tarball(path: Path, files: dict[str, tuple[bytes, int]]) -> Path:
@@ -39,6 +40,17 @@ def test_a_zip_keeps_its_programs_executable(tmp_path: Path) -> None:
     apps._unzip(tmp_path / "a.zip", tmp_path / "tree", 1)
 
     assert (tmp_path / "tree/run").stat().st_mode & 0o111
+
+
+def test_a_deb_is_unpacked_and_no_script_of_it_runs(tmp_path: Path) -> None:
+    deb = make_deb(tmp_path, "server", files={"opt/server/run": "#!/bin/sh"})
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    apps._undeb(deb, tree, 1, tmp_path / "log")
+
+    assert debs.is_deb(deb)
+    assert [path.name for path in tree.rglob("*") if path.is_file()] == ["run"]
+    assert not (tmp_path / "files.tar").exists()
 
 
 def test_an_archive_cannot_write_outside_its_layer(tmp_path: Path) -> None:
