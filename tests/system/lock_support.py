@@ -173,10 +173,24 @@ def wheel(
     return path
 
 
+def archive(folder: Path, name: str, version: str, files: Mapping[str, str]) -> Path:
+    """A source archive, in the folder, whose setup.py nobody must run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}.tar.gz"
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\n"
+    refuses = "raise SystemExit('it was run')\n"
+    with tarfile.open(path, "w:gz") as tar:
+        for place, text in {"PKG-INFO": about, "setup.py": refuses, **files}.items():
+            entry = tarfile.TarInfo(f"{name}-{version}/{place}")
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return path
+
+
 def index(folder: Path) -> None:
-    """Write the pages of a simple index (PEP 503) for the wheels in `folder/files`."""
+    """Write the pages of a simple index (PEP 503) for what is in `folder/files`."""
     pages: dict[str, str] = {}
-    for path in sorted((folder / "files").glob("*.whl")):
+    for path in sorted((folder / "files").iterdir()):
         name = path.name.partition("-")[0].replace("_", "-").lower()
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         line = f'<a href="../../files/{path.name}#sha256={sha256}">{path.name}</a>\n'

@@ -12,6 +12,7 @@ import pytest
 
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import EnvironmentPlan
+from dsvm.catalog.model import SourceOnly
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock import fetch_all
@@ -27,6 +28,7 @@ from dsvm.store import Store
 from tests.system.faulty import WAYS, faulty
 from tests.system.lock_support import (
     Server,
+    archive,
     index,
     npm_package,
     npm_tool,
@@ -263,6 +265,25 @@ def test_a_wheel_that_no_source_has_any_more_says_so(lab: Lab) -> None:
     with pytest.raises(DsvmError, match="are not found again") as lost:
         fetch_all(lock, lab.home, sources={"pypi": lab.server.url("pypi/simple")})
     assert "dsvm lock --upgrade" in (lost.value.remedy or "")
+
+
+def test_a_package_that_comes_as_source_only_is_locked_without_running_it(lab: Lab) -> None:
+    lab.offer("pypi", "numbers", "1.5")
+    path = archive(lab.web / "pypi" / "files", "sparks", "4.0", {"sparks/__init__.py": ""})
+    index(lab.web / "pypi")
+    with pytest.raises(DsvmError, match="cannot be locked"):
+        lab.lock(plan("lab", "sparks"))
+    told = SourceOnly(package="Sparks", needs=["numbers>1"], files={"sparks": "sparks"})
+
+    locked = lab.lock(plan("lab", "sparks", source_only=(told,)))
+
+    assert versions(locked) == {"numbers": "1.5", "sparks": "4.0"}
+    sparks = locked.packages[1]
+    assert (sparks.file, sparks.size) == (path.name, path.stat().st_size)
+    assert locked.source_only == (told,)
+    lock = example(environments=(locked,))
+    fetch_all(lock, lab.home, sources={"pypi": lab.server.url("pypi/simple")})
+    assert Store(lab.home.store).get(sparks.sha256).read_bytes() == path.read_bytes()
 
 
 NEEDS_NPM = pytest.mark.skipif(not shutil.which("npm"), reason="this host has no npm")

@@ -17,7 +17,7 @@ from pathlib import Path
 import uv
 
 from dsvm import timing
-from dsvm.build import bytecode, erofs, interpreter, keys, package_set, work
+from dsvm.build import bytecode, erofs, interpreter, keys, package_set, source_only, work
 from dsvm.build.package_set import PackageSet
 from dsvm.build.sandbox import Sandbox
 from dsvm.build.tools_tree import ToolsTree
@@ -26,7 +26,7 @@ from dsvm.lock.model import LockedEnvironment
 from dsvm.progress import Step
 from dsvm.store import Store
 
-SOURCES = (*bytecode.SOURCES, "environment.py", "erofs.py", "sandbox.py")
+SOURCES = (*bytecode.SOURCES, *source_only.SOURCES, "environment.py", "erofs.py", "sandbox.py")
 ENVIRONMENTS = "/opt/dsvm/envs"
 LOGIN_UID = 1000
 _UV_NOTE = "uv_cache.json"
@@ -55,6 +55,7 @@ def environment_key(environment: LockedEnvironment, pythons: Pythons, tools_key:
         own=pythons.own.key,
         other=other.key if other else None,
         wheels=sorted([wheel.file, wheel.sha256] for wheel in environment.packages),
+        source_only=[one.model_dump() for one in environment.source_only],
         tools=tools_key,
         uv=version("uv"),
         source=keys.source_digest(*SOURCES, *interpreter.SOURCES, *package_set.SOURCES),
@@ -78,13 +79,14 @@ def build_environment(
     with work.folder(needed, home.cache / "work") as scratch:
         tree = scratch / "tree"
         work.new_folder(tree)
-        sandbox = _sandbox(environment, pythons, tools, store, home, scratch, log)
+        wheels = source_only.wheels(environment, store, scratch / "made")
+        sandbox = _sandbox(wheels, pythons, tools, store, home, scratch, log)
         with timing.step("install"):
-            _install(environment, sandbox, scratch, log)
+            _install(wheels.environment, sandbox, scratch, log)
         step.advance(30)
         with timing.step("byte code"):
             compiler = _compiler(environment, pythons, tree, sandbox, store, log)
-            compiler.compile(environment, lambda: step.advance(12))
+            compiler.compile(wheels.environment, lambda: step.advance(12))
         key = environment_key(environment, pythons, tools.key)
         digest = erofs.freeze(tree, key, tools, store, owner=LOGIN_UID, log=log)
         step.advance(22)
@@ -92,7 +94,7 @@ def build_environment(
 
 
 def _sandbox(
-    environment: LockedEnvironment,
+    wheels: source_only.Wheels,
     pythons: Pythons,
     tools: ToolsTree,
     store: Store,
@@ -100,9 +102,10 @@ def _sandbox(
     scratch: Path,
     log: Path,
 ) -> Sandbox:
+    environment = wheels.environment
     read = {"/build/uv": Path(uv.find_uv_bin())}
     for wheel in environment.packages:
-        read[f"/build/wheels/{wheel.file}"] = store.get(wheel.sha256)
+        read[f"/build/wheels/{wheel.file}"] = wheels.made.get(wheel.file) or store.get(wheel.sha256)
     if other := pythons.of(environment):
         mountpoint = f"{interpreter.PYTHONS}/{environment.interpreter}"
         read[mountpoint] = scratch / "interpreter"

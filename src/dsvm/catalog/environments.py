@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from dsvm.catalog.model import Base, PythonSource, Tool
+from dsvm.catalog.model import Base, PythonSource, SourceOnly, Tool
 from dsvm.definition.model import Variant
 from dsvm.definition.read import Draft
 from dsvm.definition.requirements import RequirementSet
@@ -39,6 +39,7 @@ class EnvironmentPlan:
     own: bool
     constraints: tuple[str, ...] = ()
     asked: dict[Variant, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    source_only: tuple[SourceOnly, ...] = ()
 
 
 def plan_environments(
@@ -73,6 +74,9 @@ def _of_tools(
         kernel=kernel,
         own=False,
         asked={v: {tool.name: _wants(tool, v) for tool in tools} for v in wanted},
+        source_only=tuple(
+            {one.package: one for need in needs for one in need.source_only}.values()
+        ),
     )
 
 

@@ -41,12 +41,26 @@ class PythonSource(Strict):
     variants: list[Variant] = Field(default=["cpu"])
 
 
+class SourceOnly(Strict):
+    """A Python package that its maker publishes as source only, though nothing of it is compiled.
+
+    dsvm makes a wheel of its files as they are and runs nothing of it. `files` says where they
+    belong: a place below site-packages -> a file or folder of the source archive. `needs` is what
+    the package requires, which uv would have to run it to know.
+    """
+
+    package: str
+    needs: list[str] = Field(default_factory=list)
+    files: dict[str, str] = Field(min_length=1, examples=[{"pyspark/jars": "deps/jars"}])
+
+
 class EnvironmentNeed(Strict):
     """The environment a tool lives in. Tools that name the same one share it."""
 
     name: str
     variants: dict[Variant, list[str]]
     sources: list[PythonSource] = Field(default_factory=list)
+    source_only: list[SourceOnly] = Field(default_factory=list)
     kernel: bool = True
 
 

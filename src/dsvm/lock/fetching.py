@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from urllib.parse import quote, urlsplit
 
+from packaging.utils import canonicalize_name
+
 from dsvm.catalog import load_catalog
-from dsvm.catalog.model import Archive, Base, PythonSource
+from dsvm.catalog.model import Archive, Base, PythonSource, SourceOnly
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.fetch import Failure, FetchFailed, Limits, Want, download, public
 from dsvm.home import Home
@@ -228,7 +230,7 @@ class _Fetching:
             target, _ = target_for(python, self.bases[self.lock.base], self.bases)
             source = self.python_sources.get(name, HOST)
             try:
-                found = resolver.find_again(packages, target, source)
+                found = resolver.find_again(packages, target, source, self._source_only(packages))
             except ProgramFailed as failed:
                 raise DsvmError(
                     f"locked Python packages of the source `{name}` are not found again",
@@ -239,6 +241,11 @@ class _Fetching:
             for wheel in found:
                 hints.add(wheel.sha256, wheel.url)
         hints.save()
+
+    def _source_only(self, packages: Iterable[PythonPackage]) -> list[SourceOnly]:
+        names = {package.name for package in packages}
+        found = (one for env in self.lock.environments for one in env.source_only)
+        return [one for one in found if canonicalize_name(one.package) in names]
 
 
 def _conda(package: CondaPackage, sources: Mapping[str, str]) -> Want:

@@ -79,6 +79,7 @@ class Keep:
         same_source = not sources or old.source in [source.name for source in sources]
         pythons = {plan.python} if plan.python else {python, *(s.python for s in sources)}
         same = old.requirements == plan.requirements[variant] and old.python in pythons
+        same_source = same_source and old.source_only == plan.source_only
         return old if same and same_source else None
 
     def environment_pins(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dsvm.catalog.model import Tool
+from dsvm.catalog.model import SourceOnly, Tool
 from dsvm.catalog.origins import Origin
 from dsvm.definition.model import Variant
 
@@ -31,7 +31,10 @@ class OsPackage(Locked):
 
 
 class PythonPackage(Locked):
-    """One wheel. `source`: `pypi`, a name of `[sources]`, or the name of a tool's source."""
+    """One wheel, or the archive of one that comes as source only.
+
+    `source`: `pypi`, a name of `[sources]`, or the name of a tool's source.
+    """
 
     name: str
     version: str
@@ -65,6 +68,7 @@ class LockedEnvironment(Locked):
     packages: tuple[PythonPackage, ...]
     source: str
     why: str
+    source_only: tuple[SourceOnly, ...] = ()
 
 
 class NpmPackage(Locked):

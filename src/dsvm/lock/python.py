@@ -19,7 +19,7 @@ import uv
 
 from dsvm import scratch
 from dsvm.catalog.compose import EnvironmentPlan
-from dsvm.catalog.model import PythonSource
+from dsvm.catalog.model import PythonSource, SourceOnly
 from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError
 from dsvm.fetch import client, public, size_of
@@ -96,6 +96,7 @@ class Resolver:
                 packages=packages,
                 source=source.name,
                 why="; ".join([*tried, _taken(source, packages, target)]),
+                source_only=plan.source_only,
             )
         if attempt and (error := self._clash(plan, variant, *attempt)):
             raise error
@@ -120,14 +121,26 @@ class Resolver:
         return explained(clash, plan.name, variant, asked) if clash else None
 
     def find_again(
-        self, packages: Collection[PythonPackage], target: Target, source: PythonSource
+        self,
+        packages: Collection[PythonPackage],
+        target: Target,
+        source: PythonSource,
+        source_only: Sequence[SourceOnly] = (),
     ) -> list[Wheel]:
         """Where the source has exactly these packages now. Raises `DsvmError`."""
         names = [package.name for package in packages]
         pins = [f"{package.name}=={package.version}" for package in packages]
         places, flat = self._places(source)
         only = dict.fromkeys(names, places) if places else {}
-        return self._uv(pins, target, find_links=True, only=only, flat=flat, more=["--no-deps"])
+        return self._uv(
+            pins,
+            target,
+            find_links=True,
+            only=only,
+            flat=flat,
+            source_only=source_only,
+            more=["--no-deps"],
+        )
 
     def _unfit(self, source: PythonSource) -> str | None:
         """Why the source cannot be asked at all."""
@@ -178,6 +191,7 @@ class Resolver:
             only=dict.fromkeys(source.packages, places) if places else {},
             flat=flat,
             limits=plan.constraints,
+            source_only=plan.source_only,
             log=self.home.logs / f"lock-{plan.name}-{variant}.log",
         )
         if old:
@@ -198,6 +212,7 @@ class Resolver:
         limits: Sequence[str] = (),
         constraints: Sequence[PythonPackage] = (),
         preferences: Sequence[PythonPackage] = (),
+        source_only: Sequence[SourceOnly] = (),
         more: Sequence[str] = (),
         log: Path | None = None,
     ) -> list[Wheel]:
@@ -205,17 +220,20 @@ class Resolver:
 
         `only` are packages that must come from these addresses, `limits` a person's own
         constraints (`-c`), `constraints` old pins that must stay, `preferences` those that may.
+        `source_only` packages are taken as archives, and never run to ask what they require.
         """
         self.home.cache.mkdir(parents=True, exist_ok=True)
         python = "{}.{}".format(*target.python)
         # uv reads settings of the folder it runs in and above: it shall find none of ours.
         with scratch.folder("lock") as folder:
             project = folder / "pyproject.toml"
-            project.write_text(_project(requirements, python, only or {}, flat), "utf-8")
+            text = _project(requirements, python, only or {}, flat) + _told(source_only)
+            project.write_text(text, "utf-8")
             pylock = folder / "pylock.toml"
             if preferences:
                 pylock.write_text(_pylock(preferences), "utf-8")
             pins = folder / "constraints.txt"
+            names = {_normal(one.package) for one in source_only}
             kept = [f"{pin.name}=={pin.version}" for pin in constraints]
             pins.write_text("".join(f"{line}\n" for line in [*limits, *kept]), "utf-8")
             run(
@@ -225,6 +243,7 @@ class Resolver:
                     *("--constraints", pins.name),
                     *("--python", sys.executable, "--python-version", python),
                     *("--python-platform", target.uv_platform, "--only-binary", ":all:"),
+                    *(word for name in sorted(names) for word in ("--no-binary", name)),
                     *("--cache-dir", self.home.cache / "uv", "--no-python-downloads"),
                     *("--quiet", "--system-certs", *more),
                     *(["--refresh"] if self.refresh else []),
@@ -234,7 +253,7 @@ class Resolver:
                 log=log,
                 timeout_s=patient(_TIMEOUT_S),
             )
-            return read_pylock(pylock, target)
+            return read_pylock(pylock, target, names)
 
     def _package(self, wheel: Wheel, source: PythonSource) -> PythonPackage:
         own = wheel.name in {_normal(name) for name in source.packages}
@@ -283,6 +302,15 @@ def _project(
             f'index = "source-{number}"',
         ]
     return "\n".join(lines) + "\n"
+
+
+def _told(source_only: Sequence[SourceOnly]) -> str:
+    """What these packages require, for uv, in whatever version."""
+    return "".join(
+        f"[[tool.uv.dependency-metadata]]\nname = {json.dumps(_normal(one.package))}\n"
+        f"requires-dist = {json.dumps(one.needs)}\n"
+        for one in source_only
+    )
 
 
 def _holding(places: Sequence[str], package: str) -> str:

@@ -37,6 +37,12 @@ def request_digest(composition: Composition) -> str:
         "npm": {tool.name: tool.npm.model_dump() for tool in composition.tools if tool.npm},
         "artifacts": {tool.name: tool.artifact.url for tool in composition.tools if tool.artifact},
     }
+    if source_only := {
+        plan.name: [one.model_dump() for one in plan.source_only]
+        for plan in composition.environments
+        if plan.source_only
+    }:
+        asked["source_only"] = source_only
     if several := {t.name: _origins(t) for t in composition.tools if t.several}:
         asked["origins"] = several
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

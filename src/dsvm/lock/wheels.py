@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Wheel:
-    """One wheel of a resolution. `size` is None where the index does not tell it."""
+    """One wheel of a resolution, or a source archive that one is made of.
+
+    `size` is None where the index does not tell it.
+    """
 
     name: str
     version: str
@@ -66,15 +69,20 @@ class Wheel:
     index: str | None
 
 
-def read_pylock(path: Path, target: Target) -> list[Wheel]:
-    """The wheels of the file, one a package, by name.
+def read_pylock(path: Path, target: Target, source_only: Collection[str] = ()) -> list[Wheel]:
+    """The wheels of the file, one a package, by name; of `source_only` packages the archives.
 
     Raises `DsvmError` for a package that has no fitting wheel with a sha256.
     """
     document = tomllib.loads(path.read_text("utf-8"))
     rank = {tag: place for place, tag in enumerate(target.tags())}
     packages: Sequence[Mapping[str, Any]] = document.get("packages", [])
-    return [_best(package, rank, path.parent) for package in packages]
+    return [
+        _wheel(package, package["sdist"], path.parent)
+        if package["name"] in source_only
+        else _best(package, rank, path.parent)
+        for package in packages
+    ]
 
 
 def _best(package: Mapping[str, Any], rank: Mapping[Tag, int], folder: Path) -> Wheel:

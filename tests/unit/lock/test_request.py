@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dsvm.catalog.model import SourceOnly
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.lock import make_lock, request_digest
@@ -15,6 +16,7 @@ from tests.unit.lock.examples import composition, environment, example, plan, so
 
 LOCKED = example(environments=(environment("lab", wheel("numpy", "2.0"), wheel("scipy", "1.0")),))
 PLAN = plan("lab", "numpy", "scipy")
+LAKE = SourceOnly(package="lake", files={"lake": "lake"})
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,7 @@ PLAN = plan("lab", "numpy", "scipy")
         {"environments": (plan("lab", "numpy>2"),)},
         {"environments": (plan("lab", "numpy", "scipy", constraints=("numpy<2",)),)},
         {"environments": (plan("lab", "numpy", python="3.11"),)},
+        {"environments": (plan("lab", "numpy", "scipy", source_only=(LAKE,)),)},
         {"environments": (plan("lab", "numpy", sources=(source("x", index="https://x"),)),)},
     ],
 )
@@ -59,7 +62,14 @@ def test_an_unchanged_environment_stays_whole() -> None:
     assert keep(frozenset()).environment(PLAN, "cpu", "3.13") == LOCKED.environments[0]
 
 
-@pytest.mark.parametrize(("changed", "python"), [(plan("lab", "numpy"), "3.13"), (PLAN, "3.11")])
+@pytest.mark.parametrize(
+    ("changed", "python"),
+    [
+        (plan("lab", "numpy"), "3.13"),
+        (PLAN, "3.11"),
+        (plan("lab", "numpy", "scipy", source_only=(LAKE,)), "3.13"),
+    ],
+)
 def test_a_changed_environment_keeps_only_its_pins(changed: Any, python: str) -> None:
     kept = keep(frozenset())
     assert kept.environment(changed, "cpu", python) is None

@@ -52,6 +52,16 @@ def test_a_package_without_a_fitting_wheel_is_named(tmp_path: Path, file: str) -
         read_pylock(pylock(tmp_path, file), DEBIAN_13)
 
 
+def test_of_a_package_that_comes_as_source_only_the_archive_is_taken(tmp_path: Path) -> None:
+    path = pylock(tmp_path)
+    archive = 'sdist = {url = "https://i/x-1.tar.gz", size = 7, hashes = {sha256 = "abc"}}'
+    path.write_text(path.read_text() + archive + "\n")
+
+    [found] = read_pylock(path, DEBIAN_13, ["x"])
+
+    assert (found.file, found.sha256, found.size) == ("x-1.tar.gz", "abc", 7)
+
+
 @pytest.mark.parametrize(
     ("glibc", "named"),
     [((2, 41), "manylinux_2_40"), ((2, 36), "manylinux_2_36"), ((2, 30), "manylinux_2_28")],
