@@ -63,9 +63,14 @@ def lay_out_programs(
     debs.unpack(packages, tree, log=log)
     own = tree / _OWN_LIBRARIES
     work.new_folder(own)
-    for library in _libraries(packages, tree, log):
+    libraries = _libraries(packages, tree, log)
+    for library in libraries:
         if not (own / library.name).is_symlink():
             (own / library.name).symlink_to(os.path.relpath(library, own))
+    # With a DT_RUNPATH of its own a library does not look where the program says (ld.so(8)).
+    for library in filter(_is_elf, libraries):
+        if path := tools.run("patchelf", "--print-rpath", library, log=log).strip():
+            tools.run("patchelf", "--force-rpath", "--set-rpath", path, library, log=log)
     for name in programs:
         there = "$ORIGIN/" + os.path.relpath(own, (tree / name).parent)
         tools.run("patchelf", "--force-rpath", "--set-rpath", there, tree / name, log=log)
@@ -80,7 +85,18 @@ def _libraries(packages: list[debs.Deb], tree: Path, log: Path) -> list[Path]:
         if deb.package.name == _C_LIBRARY
         for name in debs.files(deb, log)
     }
-    # Those of alternatives (a BLAS) lie in folders of their own, and no script has chosen one.
-    found = [*tree.glob("usr/lib/*-linux-gnu/*.so.*"), *tree.glob("usr/lib/*-linux-gnu/*/*.so.*")]
+    # Those of alternatives (a BLAS) lie in folders of their own, and no script has chosen one. A
+    # program's private ones do, too; it opens them by name while it runs, often without a version.
+    libraries = "usr/lib/*-linux-gnu"
+    patterns = (f"{libraries}/*.so.*", f"{libraries}/*/*.so.*", f"{libraries}/*/*.so")
+    found = {path for pattern in patterns for path in tree.glob(pattern)}
     own = [library for library in found if library.name not in theirs]
     return sorted(own, key=lambda library: (len(library.parts), library))
+
+
+def _is_elf(path: Path) -> bool:
+    """Whether it is a program or a library itself: not a link, which may lead out of the tree."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
