@@ -1,6 +1,5 @@
 """An app is served; asked over HTTP it paints the figure that was asked for."""
 
-import io
 import json
 import os
 import sys
@@ -8,9 +7,8 @@ import time
 from pathlib import Path
 
 import dsvm_check
+import dsvm_picture
 import gradio
-import numpy as np
-from PIL import Image
 
 dsvm_check.lives_in("apps")
 APP = Path(os.environ["DSVM_SAMPLES"]) / "app.py"
@@ -33,11 +31,7 @@ with dsvm_check.server([sys.executable, str(APP), str(port)], f"{base}/config", 
     assert letters == 8, f"of lime and blue it counts {letters} letters, not 8"
     assert shown, "the app shows no figure"
     picture = dsvm_check.fetch(f"{base}/gradio_api/file={shown['path']}")
-pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
-assert pixels.shape == (100, 200, 3), f"the figure has the shape {pixels.shape}"
-left, right = tuple(pixels[50, 50].tolist()), tuple(pixels[50, 150].tolist())
-assert (left, right) == ((0, 255, 0), (0, 0, 255)), f"its halves are {left} and {right}"
-Path("figure.png").write_bytes(picture)
+dsvm_picture.shows_halves(picture, (0, 255, 0), (0, 0, 255))
 dsvm_check.passed(
     start_s=round(started, 1), figure_bytes=len(picture), versions={"gradio": gradio.__version__}
 )
