@@ -42,6 +42,14 @@ class Composition:
         """The same, but these tools are not there: nothing of them was reached."""
         return replace(self, tools=tuple(tool for tool in self.tools if tool.name not in tools))
 
+    def with_those_beside(self, changed: Collection[str]) -> tuple[str, ...]:
+        """These tools, and the ones that have a check beside one of them."""
+        return tuple(
+            tool.name
+            for tool in self.tools
+            if {tool.name, *(name for check in tool.checks for name in check.beside)} & {*changed}
+        )
+
     @property
     def kernels(self) -> tuple[Kernel, ...]:
         return tuple(kernel for tool in self.tools for kernel in tool.kernels)

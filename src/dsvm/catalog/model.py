@@ -11,6 +11,7 @@ A tool folder:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -191,11 +192,15 @@ class Check(Strict):
     anything else: failed (the last lines of stderr say why). The last line of stdout may be one
     JSON object of measurements; its keys `device` and `versions` go to their own columns.
     Pictures it leaves in the scratch folder (`*.png`, `*.svg`) go into the report.
+
+    `environment`: whose Python it is, if not the tool's own. `beside`: other tools that it needs,
+    such as a browser; a machine without them does not have this check, nor lacks it.
     """
 
     name: str = "works"
     run: str = Field(examples=["check.py"])
     environment: str | None = None
+    beside: list[str] = Field(default_factory=list)
     timeout_s: float = 120
     memory: str = "1G"
 
@@ -276,6 +281,10 @@ class Tool(Strict):
         if self.environment:
             return self.environment.name
         return next((one.conda.environment for one in self.origins if one.conda), None)
+
+    def checks_beside(self, tools: Collection[str]) -> list[Check]:
+        """Its checks in a machine that has these tools."""
+        return [check for check in self.checks if set(check.beside) <= set(tools)]
 
     @property
     def sources(self) -> list[str]:

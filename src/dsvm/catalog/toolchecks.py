@@ -60,6 +60,13 @@ class ToolChecker:
                     what,
                     f"did you mean `{near}`?" if near else "name the environment of a tool",
                 )
+            for needed in check.beside:
+                self._known_tool(("check", number, "beside"), needed, tools)
+        if all(check.beside for check in self.tool.checks):
+            what = "every check needs other tools beside it"
+            self._bad(
+                ("check", 0), what, "add one for machines without them, or name them in `requires`"
+            )
 
     def _breaks(self) -> None:
         for number, broken in enumerate(self.tool.breaks):
@@ -147,10 +154,13 @@ class ToolChecker:
 
     def _requires(self, tools: dict[str, Tool]) -> None:
         for number, name in enumerate(self.tool.requires):
-            if name not in tools:
-                near = nearest(name, tools)
-                hint = f"did you mean `{near}`?" if near else "add its folder to the catalog"
-                self._bad(("requires", number), f"unknown tool `{shown(name, 60)}`", hint)
+            self._known_tool(("requires", number), name, tools)
+
+    def _known_tool(self, place: Place, name: str, tools: Collection[str]) -> None:
+        if name not in tools:
+            near = nearest(name, tools)
+            hint = f"did you mean `{near}`?" if near else "add its folder to the catalog"
+            self._bad(place, f"unknown tool `{shown(name, 60)}`", hint)
 
     def _environment(self) -> None:
         need = self.tool.environment

@@ -36,8 +36,15 @@ def _section(tool: Tool, profiles: list[str]) -> str:
         "note": tool.note or "",
     }
     lines = [f"- {key}: {value}" for key, value in facts.items() if value]
-    checks = [f"- check *{check.name}*: {_proves(tool, check)}" for check in tool.checks]
+    checks = [
+        f"- check *{check.name}*{_beside(check)}: {_proves(tool, check)}" for check in tool.checks
+    ]
     return f"\n## {tool.title}\n\n{tool.summary}.\n\n" + "\n".join([*lines, *checks]) + "\n"
+
+
+def _beside(check: Check) -> str:
+    names = " and ".join(f"`{name}`" for name in check.beside)
+    return f" (beside {names})" if names else ""
 
 
 def _proves(tool: Tool, check: Check) -> str:

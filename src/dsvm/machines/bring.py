@@ -164,7 +164,7 @@ class Bring:
         self.changes += told
         if self._renewed(machine, guest) or switched or not catalog_same:
             return machine, ()
-        return machine, (*change.prove, MACHINE)
+        return machine, (*composition.with_those_beside(change.prove), MACHINE)
 
     def _switched(self, machine: Machine) -> Machine:
         """The machine stopped and with the engine that was asked for; a person is asked first."""

@@ -30,8 +30,9 @@ FIGURE_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 def jobs_of(tool: Tool, setting: Setting, *, example: bool = False) -> Iterator[Job]:
     """All jobs of a tool, those that tell a cause most plainly first; also its `example`?"""
+    checks = tool.checks_beside([other.name for other in setting.tools])
     if why := setting.absent.get(tool.name):
-        for check in tool.checks:
+        for check in checks:
             yield Job(f"{tool.name}: {check.name}", partial(_absent, tool, check, why))
         return
     for service in tool.services:
@@ -48,7 +49,11 @@ def jobs_of(tool: Tool, setting: Setting, *, example: bool = False) -> Iterator[
         yield Job(f"{tool.name}: kernel", partial(_kernel_specs, tool, setting))
     if tool.environment:
         yield Job(f"{tool.name}: write permission", partial(_writable, tool, setting))
-    for number, check in enumerate(tool.checks):
+    for number, check in enumerate(checks):
+        if unreached := [setting.absent[name] for name in check.beside if name in setting.absent]:
+            work = partial(_absent, tool, check, unreached[0])
+            yield Job(f"{tool.name}: {check.name}", work)
+            continue
         yield Job(
             f"{tool.name}: {check.name}",
             partial(_check, tool, check, f"{tool.name}-{number}", setting),
@@ -56,7 +61,7 @@ def jobs_of(tool: Tool, setting: Setting, *, example: bool = False) -> Iterator[
             expect_s=check.timeout_s,
         )
     if example:
-        memory = max(parse_bytes(check.memory) for check in tool.checks)
+        memory = max(parse_bytes(check.memory) for check in checks)
         yield Job(f"{tool.name}: example", partial(_example, tool, setting), memory=memory)
 
 

@@ -81,7 +81,8 @@ def try_tool(tool: Tool, setup: Setup, home: Home, progress: Progress) -> Trial:
     when there is no machine to try the tool on.
     """
     name = f"try-{tool.name}"[:NAME_LENGTH].rstrip("-")
-    with _defined(name, [tool.name], setup, home) as definition:
+    beside = [other for check in tool.checks for other in check.beside]
+    with _defined(name, [tool.name, *dict.fromkeys(beside)], setup, home) as definition:
         steps = tuple(_steps(definition, tool, setup, home, progress))
     return Trial(tool.name, name, setup.keep, steps)
 

@@ -166,6 +166,24 @@ hint: did you mean `frames`?"""
     )
 
 
+def test_what_a_check_needs_beside_it_is_known_and_one_needs_nothing(
+    tool: Callable[..., Path],
+) -> None:
+    text = TOOL.replace('run = "check.py"', 'run = "check.py"\nbeside = ["vim", "chromum"]')
+
+    assert (
+        screen(tool(text))
+        == """\
+error: every check needs other tools beside it
+  polars/tool.toml:13   [[check]]
+hint: add one for machines without them, or name them in `requires`
+
+error: unknown tool `chromum`
+  polars/tool.toml:15   beside = ["vim", "chromum"]
+hint: did you mean `chromium`?"""
+    )
+
+
 def test_an_app_has_one_origin(tool: Callable[..., Path]) -> None:
     both = TOOL + '[npm]\npackages = { a = "1" }\n[artifact]\nurl = "https://a.example/a.tgz"\n'
 

@@ -102,6 +102,13 @@ def test_without_a_profile_there_are_only_the_tools_named(tmp_path: Path) -> Non
     assert found.environments == ()
 
 
+def test_what_has_a_check_beside_a_changed_tool_is_proven_with_it(tmp_path: Path) -> None:
+    found = composed(tmp_path, 'profile = "starter"\ntools = ["chromium"]\n')
+
+    assert found.with_those_beside(["chromium"]) == ("jupyterlab", "chromium")
+    assert found.with_those_beside(["git"]) == ("git",)
+
+
 def test_unknown_names_are_told_with_the_nearest_and_with_all_other_mistakes(
     tmp_path: Path,
 ) -> None:
