@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dsvm.build import apps, erofs
 from dsvm.build.package_set import PackageSet
-from dsvm.build.sandbox import Sandbox
+from dsvm.build.sandbox import PATH, Sandbox
 from dsvm.catalog.model import NpmBuild
 from dsvm.errors import DsvmError
 from dsvm.home import Home
@@ -67,6 +67,8 @@ def compile_packages(
             "CC": "gcc",
             "CXX": "g++",
             "HOME": "/tmp",
+            # A binding.gyp asks `node` where the headers of another package are.
+            "PATH": f"{node}/bin:{PATH}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "SOURCE_DATE_EPOCH": str(erofs.TIMESTAMP),
         },

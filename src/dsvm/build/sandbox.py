@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dsvm.programs import run
 
-_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 _TREE = ("usr", "bin", "lib", "lib64", "sbin", "etc")
 
 
@@ -33,7 +33,7 @@ class Sandbox:
         for option, mapped in (("--ro-bind", self.read), ("--bind", self.write)):
             for inside, outside in mapped.items():
                 words += [option, str(outside), inside]
-        for name, value in {"PATH": _PATH, "LC_ALL": "C.UTF-8", **self.environment}.items():
+        for name, value in {"PATH": PATH, "LC_ALL": "C.UTF-8", **self.environment}.items():
             words += ["--setenv", name, value]
         return ["sh", "-c", 'umask 022 && exec "$@"', "sandbox", *words, *map(str, command)]
 

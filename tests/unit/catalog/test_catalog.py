@@ -71,8 +71,8 @@ def test_every_tool_of_dsvm_loads() -> None:
         "vim",
     ]
     assert list(catalog.machine_bases) == ["debian-13", "debian-12"]
-    assert catalog.profiles_of("r") == ["starter", "full"]
-    assert catalog.profiles_of("pytorch") == ["full"]
+    assert catalog.profiles_of("r") == ["starter", "deep-learning", "full"]
+    assert catalog.profiles_of("pytorch") == ["deep-learning", "full"]
 
 
 def test_every_tool_has_a_check_that_exists_and_a_way_to_break_it() -> None:
