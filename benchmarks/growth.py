@@ -53,6 +53,11 @@ summary = "One of many"
 homepage = "https://example.org/{number}"
 licence = "MIT"
 group = "tools"
+start = "true"
+
+[example]
+run = "echo {number}"
+prints = "{number}"
 
 [[check]]
 run = "check.sh"

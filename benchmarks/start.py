@@ -38,7 +38,12 @@ MEMORY = "4G"
 DEFINITION = f'name = "benchmark"\nprofile = "starter"\n[size]\ncpus = 2\nmemory = "{MEMORY}"\n'
 NETWORK = b"[Match]\nName=en*\n[Network]\nDHCP=yes\n"
 UNITS = PurePosixPath("etc/systemd/system")
-PRIVATE_KEY = b"[Service]\nExecStartPre=/bin/chmod 600 /etc/ssh/ssh_host_ed25519_key\n"
+# Before Debian's own `sshd -t`, which refuses a key that everybody may read.
+PRIVATE_KEY = b"""[Service]
+ExecStartPre=
+ExecStartPre=/bin/chmod 600 /etc/ssh/ssh_host_ed25519_key
+ExecStartPre=/usr/sbin/sshd -t
+"""
 TEXT = """\
 A machine with the profile `starter`, everything built.
 
