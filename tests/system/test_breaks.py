@@ -29,6 +29,8 @@ Find = Callable[[Tool], Saboteur]
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A case for each tool or each of its breaks; what is left to `--long` skips, with a reason."""
+    if "tool" not in metafunc.fixturenames:
+        return
     left = left_out(CATALOG.tools, changed_tools(), long=bool(metafunc.config.getoption("--long")))
     tools = CATALOG.tools.values()
     if "one" in metafunc.fixturenames:
