@@ -60,18 +60,14 @@ def sockets_of(processes: Iterable[int]) -> set[str]:
     return found
 
 
-def not_of_others(home: Home) -> list[Listener]:
-    """Every listener of the host but those that only processes apart from this home hold.
+def listeners_of(home: Home) -> list[Listener]:
+    """Every listener of the host that a process of this home holds, alone or beside others.
 
-    Two looks, so that one which comes or goes in between is not taken for one without a holder.
+    One whose holder cannot be seen is held outside this host's own processes, if it is a container
+    itself: a machine's processes can all be seen from here.
     """
-    first = set(listeners()) - OUTSIDE
-    holders = _holders()
-    return [
-        one
-        for one in listeners()
-        if one in first and not (holders[one.inode] and not holders[one.inode] & _ours(home))
-    ]
+    holders, ours = _holders(), _ours(home)
+    return [one for one in listeners() if holders[one.inode] & ours]
 
 
 def named(dsvm: Dsvm) -> set[int]:
@@ -119,13 +115,3 @@ def _ours(home: Home) -> set[int]:
 
 def processes() -> list[int]:
     return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
-
-
-def _without_holder() -> frozenset[Listener]:
-    holders = _holders()
-    return frozenset(one for one in listeners() if not holders[one.inode])
-
-
-OUTSIDE = _without_holder()
-"""What nobody who can be seen held before any test began: a host that is a container itself shows
-sockets from outside of it."""

@@ -22,7 +22,7 @@ from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
 from dsvm.store import Store
-from tests.system.ports import LOOPBACK, named, not_of_others, processes
+from tests.system.ports import LOOPBACK, listeners_of, named, processes
 from tests.system.spare import command
 from tests.system.typed import Dsvm
 
@@ -175,7 +175,7 @@ def test_emulation_is_said_and_the_host_listens_where_ls_says_alone(
 
     assert (row["state"], row["engine"]) == ("running", "qemu")
     assert len(row["notes"]) == len(set(row["notes"]))
-    taken = not_of_others(home)
+    taken = listeners_of(home)
     assert machine.record.ssh_port in {one.port for one in taken}
     assert {one.port for one in taken} == named(dsvm)
     assert {one.address for one in taken} <= LOOPBACK

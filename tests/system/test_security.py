@@ -19,8 +19,8 @@ from tests.system.ports import (
     LOOPBACK,
     answers,
     listeners,
+    listeners_of,
     named,
-    not_of_others,
     own_address,
     sockets_of,
 )
@@ -56,7 +56,7 @@ def test_a_machine_takes_the_ports_that_ls_names_on_the_loopback_and_no_other(
 def test_a_scan_of_the_host_finds_what_ls_names_on_the_loopback_and_no_other(
     home: Home, dsvm: Dsvm, small: Machine, starter: Machine
 ) -> None:
-    taken = not_of_others(home)
+    taken = listeners_of(home)
 
     assert {one.port for one in taken} == named(dsvm)
     assert {one.address for one in taken} <= LOOPBACK
@@ -68,8 +68,8 @@ def test_a_scan_of_the_host_finds_what_ls_names_on_the_loopback_and_no_other(
 def test_a_stopped_machine_takes_no_port(home: Home, dsvm: Dsvm, small: Machine) -> None:
     assert dsvm("stop", small.name).returncode == 0
     try:
-        assert not {one.port for one in not_of_others(home)} & {small.record.ssh_port}
-        assert {one.port for one in not_of_others(home)} == named(dsvm)
+        assert not {one.port for one in listeners_of(home)} & {small.record.ssh_port}
+        assert {one.port for one in listeners_of(home)} == named(dsvm)
     finally:
         assert dsvm("start", small.name).returncode == 0
 
