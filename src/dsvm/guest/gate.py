@@ -297,7 +297,8 @@ async def _send(
             while await source.read(CHUNK):
                 pass
         await _pump(source, target)
-    except (OSError, ValueError, asyncio.IncompleteReadError):  # gone, or against the rules
+    # Gone, or against the rules.
+    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         target.close()
 
 

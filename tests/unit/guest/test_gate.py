@@ -205,7 +205,9 @@ def test_what_follows_an_upgrade_waits_until_the_app_has_agreed(served: Served) 
 
 
 @pytest.mark.parametrize(
-    "body", [b"x\r\n", b"2\r\nabc\r\n0\r\n\r\n", b"-1\r\n", b"0x1\r\na\r\n0\r\n\r\n"]
+    "body",
+    [b"x\r\n", b"2\r\nabc\r\n0\r\n\r\n", b"-1\r\n", b"0x1\r\na\r\n0\r\n\r\n", b"1" * 70_000],
+    ids=["a letter", "longer than it says", "below zero", "0x", "endless"],
 )
 def test_chunks_against_the_rules_get_no_answer(served: Served, body: bytes) -> None:
     assert served.raw(announced("Transfer-Encoding: chunked") + body) == b""
