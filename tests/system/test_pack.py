@@ -16,6 +16,7 @@ from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines.disk import adopt_disk
 from dsvm.machines.machine import Machine
+from dsvm.machines.stale import CLUSTER
 from dsvm.machines.state import Machines
 from dsvm.store import Store
 from tests.system.typed import Dsvm
@@ -249,6 +250,3 @@ def leak(disk: Path) -> None:
     clusters = -(-len(content) // CLUSTER)
     struct.pack_into(">H", content, block + 2 * clusters, 1)
     disk.write_bytes(content.ljust((clusters + 1) * CLUSTER, b"\0"))
-
-
-CLUSTER = 1 << 16
