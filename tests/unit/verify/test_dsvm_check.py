@@ -146,3 +146,18 @@ def test_a_program_that_fails_is_told_in_its_own_words(tmp_path: Path, stream: s
 
     assert done.returncode == 1
     assert "sh ended with status 4: no such bucket" in done.stderr
+
+
+def test_an_app_is_found_where_its_environment_file_says(tmp_path: Path) -> None:
+    (tmp_path / "lake.env").write_text("DSVM_TOKEN=abc=\nDSVM_PORT=8732\n")
+    told = "dsvm_check.APPS = dsvm_check.Path.cwd()\n"
+
+    done = check(
+        tmp_path,
+        f"{told}print(dsvm_check.address('lake'), dsvm_check.address('lake', '/?t={{token}}'))",
+    )
+
+    assert done.stdout.split() == [
+        "http://127.0.0.1:8732/dsvm-signin/abc=/",
+        "http://127.0.0.1:8732/?t=abc=",
+    ]

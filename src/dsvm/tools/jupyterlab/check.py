@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
+import dsvm_check
 import websocket
 
-SETTINGS = Path("/run/dsvm/apps/jupyterlab.env")
 KERNELS = Path("/usr/local/share/jupyter/kernels")
 READY_S = 20
 ANSWER_S = 90
@@ -26,14 +26,12 @@ CODE = {
     "python": "import sys; print(6 * 7, sys.prefix)",
     "R": "cat(6 * 7, R.home())",
 }
-settings = dict(line.split("=", 1) for line in SETTINGS.read_text().splitlines() if "=" in line)
-address = f"127.0.0.1:{settings['DSVM_PORT']}"
-token = settings["DSVM_TOKEN"]
+base, token = dsvm_check.app("jupyterlab")
 
 
 def call(method, path, body=None):
     request = urllib.request.Request(
-        f"http://{address}{path}",
+        f"{base}{path}",
         method=method,
         data=json.dumps(body).encode() if body is not None else None,
         headers={"Authorization": f"token {token}", "Content-Type": "application/json"},
@@ -58,7 +56,7 @@ def wait_until_ready():
             sys.exit(f"the server refuses its own token: {refused}")
         except OSError as silent:
             if time.monotonic() - began > READY_S:
-                sys.exit(f"jupyterlab.service does not answer at {address}: {silent}")
+                sys.exit(f"jupyterlab.service does not answer at {base}: {silent}")
             time.sleep(0.2)
 
 
@@ -121,7 +119,7 @@ def judge(name, spec, printed):
 
 def execute(kernel, code):
     """What the code prints, as notebook outputs. Raises RuntimeError with the kernel's error."""
-    url = f"ws://{address}/api/kernels/{kernel}/channels?session_id={uuid.uuid4().hex}"
+    url = f"ws://{base.removeprefix('http://')}/api/kernels/{kernel}/channels?session_id={uuid.uuid4().hex}"
     header = [f"Authorization: token {token}"]
     socket = websocket.create_connection(url, timeout=5, header=header)
     try:

@@ -8,11 +8,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import dsvm_check
+
 READY_S = 20
-LAB = "http://127.0.0.1:8888"
-SECRET = dict(
-    line.split("=", 1) for line in Path("/run/dsvm/apps/jupyterlab.env").read_text().splitlines()
-)
+LAB, TOKEN = dsvm_check.app("jupyterlab")
 
 
 class Stay(urllib.request.HTTPRedirectHandler):
@@ -40,12 +39,11 @@ def status(path: str) -> int:
             time.sleep(0.2)
 
 
-token = SECRET["DSVM_TOKEN"]
 seen = {
-    "with the token": status(f"/lab?token={token}"),
+    "with the token": status(f"/lab?token={TOKEN}"),
     "without": status("/lab"),
     "api without": status("/api/contents"),
-    "with another token": status("/api/contents?token=" + "0" * len(token)),
+    "with another token": status("/api/contents?token=" + "0" * len(TOKEN)),
 }
 if seen["with the token"] != 200:
     sys.exit(f"/lab with the token answers {seen['with the token']}")
@@ -56,6 +54,6 @@ for process in Path("/proc").glob("[0-9]*/cmdline"):
         words = process.read_bytes()
     except OSError:
         continue
-    if token.encode() in words and int(process.parent.name) != os.getpid():
+    if TOKEN.encode() in words and int(process.parent.name) != os.getpid():
         sys.exit(f"the token stands in the arguments of process {process.parent.name}")
 print(json.dumps({"statuses": seen}))

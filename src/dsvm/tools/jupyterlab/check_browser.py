@@ -5,7 +5,6 @@ import os
 import time
 import urllib.request
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import dsvm_browser
 import dsvm_check
@@ -21,16 +20,15 @@ EMPTY = """{
 }"""
 # A workspace of its own: what a person had open is not looked for.
 way = f"/lab/workspaces/{BOOK.stem}/tree/{BOOK.name}?token={{token}}"
-address = dsvm_browser.address("jupyterlab", way)
+base, token = dsvm_check.app("jupyterlab")
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def ask(method, path):
     """What the server answers to a request of its API."""
-    token = parse_qs(urlsplit(address).query)["token"][0]
-    url = dsvm_browser.address("jupyterlab", f"/{path}")
     headers = {"Authorization": f"token {token}"}
-    with opener.open(urllib.request.Request(url, method=method, headers=headers)) as reply:
+    request = urllib.request.Request(f"{base}/{path}", method=method, headers=headers)
+    with opener.open(request) as reply:
         return json.loads(reply.read() or "null")
 
 
@@ -45,7 +43,7 @@ def end():
 BOOK.write_text(EMPTY)
 try:
     start = time.perf_counter()
-    with dsvm_browser.page(address) as page:
+    with dsvm_browser.page(dsvm_check.address("jupyterlab", way)) as page:
         # What is run before the kernel is there is forgotten.
         page.locator("#jp-main-statusbar").get_by_text("Idle").wait_for()
         page.locator(".jp-Notebook .jp-CodeCell .cm-content").click()

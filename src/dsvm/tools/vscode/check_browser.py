@@ -30,7 +30,7 @@ program.write_text("print(0)\n")
 try:
     start = time.perf_counter()
     way = f"/dsvm-signin/{{token}}/?folder={folder}"
-    with dsvm_browser.page(dsvm_browser.address("vscode", way)) as page:
+    with dsvm_browser.page(dsvm_check.address("vscode", way)) as page:
         # Nothing of a folder may run before its owner says that it is trusted.
         page.locator(".part.banner a", has_text="Manage").click()
         page.locator(".workspace-trust-editor .monaco-button", has_text="Trust").first.click()

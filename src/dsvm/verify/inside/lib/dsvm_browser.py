@@ -15,17 +15,9 @@ from pathlib import Path
 from playwright.sync_api import Error, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
-APPS = Path("/run/dsvm/apps")
 # What an app of the first use takes to start, and its page to be drawn.
 PATIENCE_MS = 60_000
 _SAID = 500
-
-
-def address(app: str, path: str = "/dsvm-signin/{token}/") -> str:
-    """Where an app of the machine opens signed in: by dsvm's gate, or by a `path` of its own."""
-    lines = (APPS / f"{app}.env").read_text(encoding="utf-8").splitlines()
-    known = dict(line.split("=", 1) for line in lines)
-    return f"http://127.0.0.1:{known['DSVM_PORT']}{path.format(token=known['DSVM_TOKEN'])}"
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 ENVIRONMENTS = "/opt/dsvm/envs"
+APPS = Path("/run/dsvm/apps")
 _SAID = 1500
 
 
@@ -32,6 +33,19 @@ def lives_in(environment: str) -> None:
     place = f"{ENVIRONMENTS}/{environment}"
     if sys.prefix != place:
         sys.exit(f"this is the Python of {sys.prefix}, not of {place}")
+
+
+def app(name: str) -> tuple[str, str]:
+    """An app of the machine: its address, and the token that opens it."""
+    lines = (APPS / f"{name}.env").read_text(encoding="utf-8").splitlines()
+    known = dict(line.split("=", 1) for line in lines)
+    return f"http://127.0.0.1:{known['DSVM_PORT']}", known["DSVM_TOKEN"]
+
+
+def address(name: str, path: str = "/dsvm-signin/{token}/") -> str:
+    """Where an app of the machine opens signed in: by dsvm's gate, or by a `path` of its own."""
+    base, token = app(name)
+    return base + path.format(token=token)
 
 
 def passed(**measured: Any) -> None:
