@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dsvm.engines.nspawn import limits
+from dsvm.guest.inotify import Inotify, LimitReached
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import engine_machine, engine_of
@@ -45,6 +47,37 @@ def test_machines_that_come_and_go_leave_nothing(
         assert _left(machine) == []
     assert _blobs(home) == blobs
     assert set(home.root.iterdir()) == places
+
+
+def test_a_machine_too_many_for_the_hosts_limit_starts_and_says_so(
+    dsvm: Dsvm, small: Machine
+) -> None:
+    """Hosts allow a user 128 inotify instances: enough for about eleven machines."""
+    assert dsvm("stop", small.record.name).returncode == 0
+    before, taken = limits.limit(), _inotify_instances(but=limits.WANTED // 2)
+    try:
+        done = dsvm("start", small.record.name)
+        now = limits.limit()
+    finally:
+        for one in taken:
+            one.close()
+        limits.FILE.write_text(f"{before}\n")
+
+    assert done.returncode == 0, done.stderr
+    assert now == max(limits.RAISED, 2 * before)
+    assert f"{limits.SETTING} was {before}" in done.stdout + done.stderr
+
+
+def _inotify_instances(but: int) -> list[Inotify]:
+    """All that this user may still have on this host, but a few."""
+    taken = []
+    try:
+        while True:
+            taken.append(Inotify())
+    except LimitReached:
+        for one in taken[:but]:
+            one.close()
+    return taken[but:]
 
 
 def _left(machine: Machine) -> list[str]:

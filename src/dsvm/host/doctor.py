@@ -42,6 +42,7 @@ def examine(home: Home, engines: Sequence[Engine], progress: Progress) -> list[F
         lambda: facts.disk(home),
         facts.gpu,
         facts.user_namespaces,
+        facts.machines_at_once,
         facts.kvm,
     ]
     with progress.step("looking at the host"), ThreadPoolExecutor(8) as pool:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from dsvm import namespaces
+from dsvm.engines.nspawn import limits
 from dsvm.home import Home
 from dsvm.host.finding import Finding
 from dsvm.programs import ProgramFailed, run
@@ -109,6 +110,17 @@ def user_namespaces() -> Finding:
     if found := namespaces.refusal():
         return Finding("user namespaces", False, found.reason, remedy=found.remedy, group="host")
     return Finding("user namespaces", True, "allowed: builds need no root", group="host")
+
+
+def machines_at_once() -> Finding:
+    """Whether one more machine of the engine nspawn finds what machines share of this host."""
+    said = f"{limits.SETTING} is {limits.limit()}; a machine takes about ten"
+    if limits.room():
+        return Finding("inotify", True, said, group="host")
+    if os.geteuid() == 0:
+        text = f"{said}: none are left for one more, `dsvm start` raises it"
+        return Finding("inotify", None, text, group="host")
+    return Finding("inotify", None, f"{said}: few are left", remedy=limits.remedy(), group="host")
 
 
 def kvm() -> Finding:

@@ -47,7 +47,8 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
     door, heads = socket.socket(socket.AF_UNIX), list[bytes]()
     door.bind(str(tmp_path / "door"))
     door.listen()
-    threading.Thread(target=_app, args=(door, heads), daemon=True).start()
+    app = threading.Thread(target=_app, args=(door, heads), daemon=True)
+    app.start()
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     gate = threading.Thread(
@@ -57,6 +58,10 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
     gate.start()
     with closing(door):
         yield Served(port, heads, gate)
+        # Only that wakes the thread: after a mere close it would wait on, at a number that the
+        # next socket has.
+        door.shutdown(socket.SHUT_RDWR)
+        app.join()
 
 
 def _app(door: socket.socket, heads: list[bytes]) -> None:

@@ -30,12 +30,17 @@ def server() -> Iterator[tuple[str, int]]:
         local.bind(path)
         Path(path).chmod(0o777)
         port.bind(("127.0.0.1", 0))
-        for one in (local, port):
+        threads = [
+            threading.Thread(target=_echo, args=(one,), daemon=True) for one in (local, port)
+        ]
+        for one, thread in zip((local, port), threads, strict=True):
             one.listen()
-            threading.Thread(target=_echo, args=(one,), daemon=True).start()
+            thread.start()
         yield path, port.getsockname()[1]
-        local.close()
-        port.close()
+        for one, thread in zip((local, port), threads, strict=True):
+            one.shutdown(socket.SHUT_RDWR)  # a mere close would not wake the thread
+            thread.join()
+            one.close()
 
 
 def _echo(listening: socket.socket) -> None:
@@ -119,6 +124,7 @@ def test_it_connects_as_another_user_and_is_itself_again(server: tuple[str, int]
     before = os.geteuid(), os.getegid(), os.getgroups()
 
     with connect_as(server[0], NOBODY, NOBODY) as line:
+        line.settimeout(WAIT_S)
         seen = line.recv(16)
 
     assert seen == f"{NOBODY}\n".encode()

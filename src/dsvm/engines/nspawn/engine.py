@@ -24,7 +24,7 @@ from dsvm.engines.base import (
     Usable,
 )
 from dsvm.engines.network import check_ports
-from dsvm.engines.nspawn import control, probe
+from dsvm.engines.nspawn import control, limits, probe
 from dsvm.engines.nspawn.cgroups import Cgroup
 from dsvm.engines.nspawn.command import UID_COUNT
 from dsvm.engines.nspawn.held import holder, locked, wait_unlocked
@@ -78,8 +78,10 @@ class NspawnEngine:
                 cause=f"engine `nspawn`: {answer.reason}",
                 remedy=answer.remedy,
             )
+        raised = limits.make_room()
         self._launch(machine, userns=not any(probe.ROOT_IS_ROOT in note for note in answer.notes))
-        machine.notes.extend(note for note in answer.notes if note not in machine.notes)
+        notes = (*answer.notes, *([raised] if raised else []))
+        machine.notes.extend(note for note in notes if note not in machine.notes)
 
     def running(self, machine: EngineMachine) -> Running | None:
         places = Places(machine.folder)
