@@ -61,7 +61,7 @@ def test_a_machine_too_many_for_the_hosts_limit_starts_and_says_so(
     finally:
         for one in taken:
             one.close()
-        limits.FILE.write_text(f"{before}\n")
+        limits.set_limit(before)
 
     assert done.returncode == 0, done.stderr
     assert now == max(limits.RAISED, 2 * before)

@@ -56,9 +56,13 @@ def start_held(
         machine = grow_stopped(machines, machine, progress)
         refresh_network(machine, applied(machine.record))
         with progress.step(f"starting {machine.name}") as step:
-            engine.start(engine_machine(machine))
+            started = engine_machine(machine)
+            engine.start(started)
             step.say("waiting for SSH")
             _reach(machine)
+        for note in started.notes:
+            if note not in machine.record.notes:
+                progress.note(note)
     else:
         wait_ready(machine)  # who started it may have been killed while it booted
     if renew:

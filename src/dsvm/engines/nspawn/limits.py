@@ -13,9 +13,11 @@ from dsvm.errors import DsvmError
 from dsvm.guest.inotify import Inotify, LimitReached
 from dsvm.namespaces import KEEP
 
-# Of this user namespace; on the host itself the same as fs.inotify.max_user_instances.
+# Of this user namespace. On the host itself fs.inotify's is the same limit by another name, which
+# root may set without CAP_SYS_RESOURCE.
 SETTING = "user.max_inotify_instances"
 FILE = Path("/proc/sys/user/max_inotify_instances")
+OF_HOST = Path("/proc/sys/fs/inotify/max_user_instances")
 # A machine at work was seen with ten; others may be on their way up.
 WANTED = 32
 RAISED = 1024
@@ -40,6 +42,14 @@ def limit() -> int:
     return int(FILE.read_text())
 
 
+def set_limit(count: int) -> None:
+    """Raises `OSError` where this user may not."""
+    try:
+        FILE.write_text(f"{count}\n")
+    except PermissionError:
+        OF_HOST.write_text(f"{count}\n")
+
+
 def make_room() -> str | None:
     """Raise the limit for one more machine, until the host restarts; says so, or None if it fits.
 
@@ -50,7 +60,7 @@ def make_room() -> str | None:
     before = limit()
     after = max(RAISED, 2 * before)
     try:
-        FILE.write_text(f"{after}\n")
+        set_limit(after)
     except OSError as refused:
         raise _full(f"{SETTING} is {before}; raising it: {refused.strerror}") from None
     if not room():
