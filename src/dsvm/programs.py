@@ -6,14 +6,17 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from dsvm.errors import DsvmError
 
 TAIL_LINES = 12
+PIECE = 256 * 1024
 
 
 class ProgramFailed(DsvmError):
@@ -85,6 +88,54 @@ def run(
             words, f"failed with status {done.returncode}", output=stderr or stdout, log=log
         )
     return subprocess.CompletedProcess(words, done.returncode, stdout, stderr)
+
+
+def stream(
+    argv: Sequence[str | Path], take: Callable[[bytearray], object], *, log: Path | None = None
+) -> None:
+    """Run a program and hand its stdout to `take`, piece by piece, as it comes.
+
+    As `run` else. What `take` raises ends the program. The pieces are one buffer that is filled
+    anew each time.
+    """
+    words = [str(word) for word in argv]
+    if shutil.which(words[0]) is None:
+        raise ProgramFailed(words, "could not start: No such file or directory", log=log)
+    with tempfile.TemporaryFile() as said:
+        program = subprocess.Popen(
+            [*_dying_with_us(), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            bufsize=0,
+        )
+        with program:
+            try:
+                _hand_on(cast(FileIO, program.stdout), take)
+            except BaseException:
+                program.kill()
+                raise
+        said.seek(0)
+        stderr = said.read().decode(errors="replace")
+    _keep(log, words, stderr, f"exit {program.returncode}")
+    if program.returncode != 0:
+        raise ProgramFailed(
+            words, f"failed with status {program.returncode}", output=stderr, log=log
+        )
+
+
+def _hand_on(source: FileIO, take: Callable[[bytearray], object]) -> None:
+    piece = bytearray(PIECE)
+    while count := _fill(source, piece):
+        take(piece if count == PIECE else piece[:count])
+
+
+def _fill(source: FileIO, piece: bytearray) -> int:
+    """Read until the piece is full, for a pipe gives little at a time; how much there was."""
+    view, count = memoryview(piece), 0
+    while count < len(piece) and (more := source.readinto(view[count:])):
+        count += more
+    return count
 
 
 def which(name: str) -> str | None:

@@ -179,10 +179,9 @@ def _working(builder: int) -> Path:
     while time.monotonic() < deadline:
         for program in _processes_of(builder):
             for word in program:
-                if word.endswith("/os.tar") and list(
-                    Path(word).parent.glob("tmp/mmdebstrap.*/usr")
-                ):
-                    return Path(word).parent
+                packages = Path(word.rpartition(" copy:")[2].removesuffix(" ./"))
+                if " copy:" in word and list(packages.parent.glob("tmp/mmdebstrap.*/usr")):
+                    return packages.parent
         time.sleep(0.2)
     raise AssertionError("mmdebstrap did not start")
 

@@ -30,6 +30,7 @@ SOURCES = (*bytecode.SOURCES, *source_only.SOURCES, "environment.py", "erofs.py"
 ENVIRONMENTS = "/opt/dsvm/envs"
 LOGIN_UID = 1000
 _UV_NOTE = "uv_cache.json"
+_UV_CACHE = ".uv-cache"
 # Of the size of the wheels: unpacked 4 times, compiled 1, frozen 2.
 _UNPACKED = 7
 _SMALLEST = 64 * 1024**2
@@ -123,7 +124,6 @@ def _sandbox(
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
             "SOURCE_DATE_EPOCH": str(erofs.TIMESTAMP),
-            "UV_CACHE_DIR": "/build/scratch/cache",
             "UV_NO_CONFIG": "1",
             "UV_OFFLINE": "1",
             "UV_PYTHON_DOWNLOADS": "never",
@@ -138,12 +138,15 @@ def _install(environment: LockedEnvironment, sandbox: Sandbox, scratch: Path, lo
         for wheel in environment.packages
     )
     (scratch / "requirements.txt").write_text("".join(sorted(pins)))
-    sandbox.run(["/build/uv", "venv", "--python", _python(environment), target], log=log)
+    venv = ["/build/uv", "venv", "--no-cache", "--python", _python(environment), target]
+    sandbox.run(venv, log=log)
     if environment.packages:
         options = ["--no-index", "--find-links", "/build/wheels", "--require-hashes", "--no-deps"]
+        # What uv unpacks lies within what is bound at `target`: it is linked there, not copied.
+        options += ["--link-mode", "hardlink", "--cache-dir", f"{target}/{_UV_CACHE}"]
         pip = ["/build/uv", "pip", "install", "--python", f"{target}/bin/python", *options]
         sandbox.run([*pip, "--requirement", "/build/scratch/requirements.txt"], log=log)
-    work.remove(scratch / "cache")
+        work.remove(scratch / "tree" / _UV_CACHE)
     # The machine registers its environments as kernels itself; ipykernel's own `python3` would
     # stand beside them, another name for the same, or for one that is no kernel.
     shutil.rmtree(scratch / "tree" / "share/jupyter/kernels", ignore_errors=True)

@@ -19,14 +19,14 @@ from dsvm.build.watch import watching
 from dsvm.catalog.model import Base
 from dsvm.home import Home
 from dsvm.lock.model import OsTree
-from dsvm.programs import run
+from dsvm.programs import stream
 from dsvm.progress import Step
 from dsvm.store import Store
 
 SOURCES = ("debs.py", "os_tree.py", "customize.sh")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Of the size of the packages: unpacked they take 4 times as much, and lie there once themselves.
-_UNPACKED = 6
+_UNPACKED = 5
 # A package is unpacked, then configured.
 STEPS = 2
 
@@ -53,11 +53,14 @@ def build_os(tree: OsTree, base: Base, store: Store, home: Home, log: Path, step
         (scratch / "locked").write_text("".join(sorted(_line(deb) for deb in packages)))
         (scratch / "roots").write_text("\n".join(sorted(tree.roots)))
         (scratch / "tmp").mkdir(mode=0o1777)
-        result = scratch / "os.tar"
         epoch = max(deb.built for deb in packages)
-        with timing.step("mmdebstrap"), watching(step, lambda: _done(scratch)):
-            run(_argv(packages, tree, base, scratch, result, epoch), log=log)
-        return store.put_file(result, move=True)
+        with (
+            timing.step("mmdebstrap"),
+            watching(step, lambda: _done(scratch)),
+            store.writer() as writer,
+        ):
+            stream(_argv(packages, tree, base, scratch, epoch), writer.write, log=log)
+        return writer.digest
 
 
 def _done(scratch: Path) -> int:
@@ -72,7 +75,6 @@ def _argv(
     tree: OsTree,
     base: Base,
     scratch: Path,
-    result: Path,
     epoch: int,
 ) -> list[str | Path]:
     hook = scratch / "customize.sh"
@@ -91,7 +93,7 @@ def _argv(
         '--aptopt=APT::Sandbox::User "root"',
         f"--customize-hook={customize}",
         tree.suite,
-        result,
+        "-",
         f"deb [trusted=yes] copy:{scratch}/debs ./",
     ]
 

@@ -37,7 +37,7 @@ def expected(digest: str, expect: str | None, what: str) -> None:
         )
 
 
-def write_all(file: FileIO, data: bytes) -> None:
+def write_all(file: FileIO, data: bytes | bytearray) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]

@@ -119,6 +119,23 @@ def test_put_file_keeps_the_content(store: Store, tmp_path: Path, move: bool) ->
     assert file.exists() is not move
 
 
+def test_what_is_empty_of_a_file_takes_no_room_in_the_store(store: Store) -> None:
+    """Of another file system, so that it is copied; its end is no whole block."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        file = Path(memory, "disk")
+        file.write_bytes(
+            b"head" + bytes(4 << 20) + b"middle" + bytes(9 << 20) + b"tail" + bytes(77)
+        )
+        content = file.read_bytes()
+        digest = store.put_file(file, move=True)
+
+    kept = store.get(digest)
+    assert kept.read_bytes() == content
+    assert digest == hashlib.sha256(content).hexdigest()
+    if kept.stat().st_dev != Path("/dev/shm").stat().st_dev:
+        assert kept.stat().st_blocks * 512 < 2 << 20
+
+
 def test_put_file_refuses_another_digest_and_keeps_the_file(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"content")
