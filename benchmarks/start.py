@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import socket
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from benchmarks.support import DSVM, Figure, Runs, dsvm, ratios, save, told, wait_for
+from benchmarks.support import Figure, Runs, dsvm, ratios, save, started, told, wait_for
 from dsvm.build.disk import write_disk
 from dsvm.build.guest_tree import Entry
 from dsvm.build.tools_tree import ToolsTree
@@ -76,7 +74,7 @@ def _native(home: Home, place: Path, up: dict[str, Any], runs: Runs, rounds: int
     url = up["apps"]["jupyterlab"]["url"]
     for _ in range(rounds):
         dsvm(home.root, "stop", cwd=place)
-        runs.add("start to JupyterLab", _started(home, place, [], lambda: wait_for(url)))
+        runs.add("start to JupyterLab", started(home, place, [], lambda: wait_for(url)))
         for what, words in (("up, nothing changed", ["up"]), ("--help", ["--help"])):
             began = time.perf_counter()
             dsvm(home.root, *words, cwd=place)
@@ -89,24 +87,11 @@ def _emulated(home: Home, place: Path, up: dict[str, Any], runs: Runs, boots: in
     for count in range(boots + 1):
         dsvm(home.root, "stop", cwd=place)
         words = ["--engine", "qemu"]
-        took = _started(home, place, words, lambda: greeted(port))
+        took = started(home, place, words, lambda: greeted(port))
         bare = bare_boot(disk, place)
         if count:  # the first one under another engine is not what is measured
             runs.add("emulated boot: dsvm", took)
             runs.add("emulated boot: bare", bare)
-
-
-def _started(home: Home, place: Path, words: list[str], answered: Callable[[], None]) -> float:
-    """Seconds from `dsvm start` until it is answered; the command has ended then, too."""
-    environment = {**os.environ, "DSVM_HOME": str(home.root)}
-    began = time.perf_counter()
-    command = [DSVM, "start", *words]
-    started = subprocess.Popen(command, cwd=place, env=environment, stderr=subprocess.DEVNULL)
-    answered()
-    took = time.perf_counter() - began
-    if started.wait():
-        raise SystemExit("dsvm start failed")
-    return took
 
 
 def bare_disk(home: Home, place: Path) -> Path:

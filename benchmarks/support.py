@@ -159,6 +159,19 @@ def told(home: Path, *argv: str, cwd: Path) -> Any:
     return json.loads(dsvm(home, *argv, "--json", "--yes", cwd=cwd))
 
 
+def started(home: Home, place: Path, words: list[str], answered: Callable[[], None]) -> float:
+    """Seconds from `dsvm start` until it is answered; the command has ended then, too."""
+    environment = {**os.environ, "DSVM_HOME": str(home.root)}
+    began = time.perf_counter()
+    command = [DSVM, "start", *words]
+    started = subprocess.Popen(command, cwd=place, env=environment, stderr=subprocess.DEVNULL)
+    answered()
+    took = time.perf_counter() - began
+    if started.wait():
+        raise SystemExit("dsvm start failed")
+    return took
+
+
 def files_of(lock: Lock) -> Mapping[str, str]:
     """The files of a lock's OS packages and wheels: name by sha256."""
     trees = (lock.os, lock.tools_tree, *lock.interpreters.values())

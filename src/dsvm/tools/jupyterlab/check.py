@@ -22,6 +22,7 @@ import websocket
 KERNELS = Path("/usr/local/share/jupyter/kernels")
 READY_S = 20
 ANSWER_S = 90
+LOOK_S = 5
 CODE = {
     "python": "import sys; print(6 * 7, sys.prefix)",
     "R": "cat(6 * 7, R.home())",
@@ -121,7 +122,8 @@ def execute(kernel, code):
     """What the code prints, as notebook outputs. Raises RuntimeError with the kernel's error."""
     url = f"ws://{base.removeprefix('http://')}/api/kernels/{kernel}/channels?session_id={uuid.uuid4().hex}"
     header = [f"Authorization: token {token}"]
-    socket = websocket.create_connection(url, timeout=5, header=header)
+    socket = websocket.create_connection(url, timeout=ANSWER_S, header=header)
+    socket.settimeout(LOOK_S)
     try:
         asked = send(socket, "execute_request", code)
         outputs, late = [], time.monotonic() + ANSWER_S
