@@ -34,8 +34,11 @@ def server() -> Iterator[tuple[str, int]]:
             one.listen()
             threading.Thread(target=_echo, args=(one,), daemon=True).start()
         yield path, port.getsockname()[1]
-        local.close()
-        port.close()
+        for one in (local, port):
+            # Only this ends `accept`. When the process changes its user, as below, each thread gets
+            # a signal, and one that still waits goes on at whatever has the number by then.
+            one.shutdown(socket.SHUT_RDWR)
+            one.close()
 
 
 def _echo(listening: socket.socket) -> None:
