@@ -14,20 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from dsvm.catalog import load_catalog
-from dsvm.catalog.model import Break, Tool
 from dsvm.home import Home
-from dsvm.machines.machine import Machine
-from dsvm.machines.state import Machines
 from dsvm.progress import Silent
 from dsvm.store import Store
 from dsvm.verify import Report, verify
 from tests.system.lock_support import serving
+from tests.system.project import Project
 from tests.system.typed import Dsvm
 
 OWN_TOOLS = Path(__file__).with_name("own_tools")
@@ -46,22 +42,10 @@ memory = "1G"
 
 
 @dataclass(frozen=True)
-class Company:
+class Company(Project):
     """Its definition and tools in `folder`, its archives in `served`."""
 
-    dsvm: Dsvm
-    folder: Path
     served: Path
-    home: Home
-
-    @property
-    def machine(self) -> Machine:
-        return Machines(self.home).get(NAME)
-
-    @property
-    def tools(self) -> tuple[Tool, ...]:
-        catalog = load_catalog([self.folder / "our-tools"])
-        return tuple(catalog.tool(name) for name in self.machine.record.tools)
 
     def publish(self, program: str) -> None:
         """Put the almanac's archive on the server, with this program in it."""
@@ -69,9 +53,6 @@ class Company:
             info = tarfile.TarInfo("almanac-1.0/bin/almanac")
             info.size, info.mode = len(program.encode()), 0o755
             tar.addfile(info, io.BytesIO(program.encode()))
-
-    def lock(self) -> dict[str, Any]:
-        return dict(json.loads((self.folder / "dsvm.lock").read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +66,7 @@ def company(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) ->
         described = folder / "our-tools" / "almanac" / "tool.toml"
         text = described.read_text().replace("PORT", str(server.server_port))
         described.write_text(text)
-        found = Company(dsvm, folder, served, home)
+        found = Company(home, dsvm, folder, served)
         found.publish(program())
         done = dsvm("up", "--yes", cwd=folder, timeout_s=1800)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -112,10 +93,10 @@ def proven(company: Company, *only: str) -> Report:
 def test_a_tool_from_an_archive_is_locked_by_its_digest_and_opens_signed_in(
     company: Company,
 ) -> None:
-    (artifact,) = company.lock()["artifacts"]
+    (artifact,) = company.lock.artifacts
     url, answer = page(company, "almanac")
 
-    assert Store(company.home.store).has(artifact["sha256"], artifact["size"])
+    assert Store(company.home.store).has(artifact.sha256, artifact.size)
     assert (answer.status_code, answer.text) == (200, "1900 is no leap year")
     unsigned = httpx.get(url.partition("?")[0], trust_env=False, timeout=20)
     assert unsigned.status_code == 403
@@ -134,12 +115,12 @@ def another_computer(company: Company) -> Iterator[Home]:
 
 def test_an_archive_that_changed_since_it_was_locked_is_refused(company: Company) -> None:
     """The other computer has neither the archive nor its layer."""
-    (artifact,) = company.lock()["artifacts"]
+    (artifact,) = company.lock.artifacts
     (layer,) = (one for one in company.machine.record.layers if one.name == "app-almanac")
     company.publish(program().replace("leap year", "year of 366 days"))
     try:
         with another_computer(company) as elsewhere:
-            for digest in (artifact["sha256"], layer.digest):
+            for digest in (artifact.sha256, layer.digest):
                 Store(elsewhere.store).discard(digest)
             done = Dsvm(elsewhere.root)("build", cwd=company.folder, timeout_s=600)
     finally:
@@ -147,7 +128,7 @@ def test_an_archive_that_changed_since_it_was_locked_is_refused(company: Company
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the artifact of `almanac` is not the one that was locked" in done.stderr
-    assert artifact["sha256"] in done.stderr
+    assert artifact.sha256 in done.stderr
     assert "`dsvm lock --upgrade almanac`" in done.stderr
 
 
@@ -180,29 +161,17 @@ def test_an_app_lies_read_only_on_its_own_layer(company: Company) -> None:
 
 @pytest.mark.parametrize("tool", ["almanac", "notices"])
 def test_a_broken_app_fails_verify_and_is_named(company: Company, tool: str) -> None:
-    machine = company.machine
     found = next(one for one in company.tools if one.name == tool)
-    for one in found.breaks:
-        _broken(company, machine, found, one)
 
-    mended = proven(company, tool)
-    assert mended.summary.failed == 0, [check.reason for check in mended.checks]
+    faults = {one.name: company.saboteur.fault(found, one) for one in found.breaks}
 
-
-def _broken(company: Company, machine: Machine, tool: Tool, one: Break) -> None:
-    machine.ssh.run(["sudo", "-n", "sh", "-c", one.run], timeout_s=60)
-    try:
-        report = proven(company, tool.name)
-    finally:
-        machine.ssh.run(["sudo", "-n", "sh", "-c", one.undo], timeout_s=60)
-    told = [f"{check.check}: {check.reason}" for check in report.checks if check.reason]
-    assert any(one.expect in line for line in told), (one.name, told)
+    assert faults == dict.fromkeys(faults)
 
 
 def test_an_app_goes_with_all_it_brought(company: Company) -> None:
     """Its layer, unit, token, address, the OS packages only it needed; with gc its files."""
     machine = company.machine
-    (npm,) = company.lock()["npm"]
+    (npm,) = company.lock.npm
     url, _ = page(company, "notices")
     assert machine.ssh.run(["node", "--version"]).stdout.startswith("v")
     assert company.machine.record.tools == ("git", "almanac", "notices")
@@ -217,23 +186,23 @@ def test_an_app_goes_with_all_it_brought(company: Company) -> None:
     with pytest.raises(httpx.TransportError):
         httpx.get(url, trust_env=False, timeout=20)
     assert page(company, "almanac")[1].status_code == 200
-    (artifact,) = company.lock()["artifacts"]
+    (artifact,) = company.lock.artifacts
     with another_computer(company) as elsewhere:
         done = Dsvm(elsewhere.root)("gc", "--json", cwd=company.folder)
         store = Store(elsewhere.store)
-        assert not [one["name"] for one in npm["packages"] if store.has(one["sha256"])]
-        assert store.has(artifact["sha256"])
-    tarballs = sum(one["size"] for one in npm["packages"])
+        assert not [one.name for one in npm.packages if store.has(one.sha256)]
+        assert store.has(artifact.sha256)
+    tarballs = sum(one.size for one in npm.packages)
     assert json.loads(done.stdout)["freed"]["downloads"] >= tarballs > 0
 
 
 def test_a_new_archive_is_taken_when_the_lock_is_told_to(company: Company) -> None:
-    (old,) = company.lock()["artifacts"]
+    (old,) = company.lock.artifacts
     company.publish(program().replace("leap year", "year of 366 days"))
     moved = company.dsvm("lock", "--upgrade", "almanac", cwd=company.folder, timeout_s=600)
     assert moved.returncode == 0, moved.stderr
-    (new,) = company.lock()["artifacts"]
-    assert new["sha256"] != old["sha256"]
+    (new,) = company.lock.artifacts
+    assert new.sha256 != old.sha256
     assert "artifact: almanac almanac-1.0.tar.gz is another file" in moved.stdout
 
     done = company.dsvm("up", "--yes", "--json", cwd=company.folder, timeout_s=600)

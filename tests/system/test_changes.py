@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,13 +20,10 @@ import pytest
 from dsvm.build.guest_tree import entries
 from dsvm.guest.places import CODE, MANIFEST
 from dsvm.home import Home
-from dsvm.lock import read_lock
-from dsvm.lock.model import Lock
-from dsvm.machines.machine import Machine
-from dsvm.machines.state import Machines
 from dsvm.machines.work import running_work
 from dsvm.store import Store
 from tests.system.kernels import answer, kernels
+from tests.system.project import Project as Typed
 from tests.system.typed import CHECKOUT, Dsvm
 
 NAME = "changing"
@@ -36,27 +32,8 @@ OLD, NEW = "0.8.10", "0.9.0"
 WAIT_S = 20.0
 
 
-@dataclass(frozen=True)
-class Project:
-    """The folder of the machine, and the machine as it is now."""
-
-    home: Home
-    dsvm: Dsvm
-    folder: Path
-
-    @property
-    def file(self) -> Path:
-        return self.folder / "dsvm.toml"
-
-    @property
-    def machine(self) -> Machine:
-        return Machines(self.home).get(NAME)
-
-    @property
-    def lock(self) -> Lock:
-        found = read_lock(self.folder / "dsvm.lock")
-        assert found
-        return found
+class Project(Typed):
+    """A machine that is changed by its definition."""
 
     def define(self, *tables: str, tools: str = '"git"', packages: str = "") -> None:
         lines = [f'name = "{NAME}"', 'profile = ""', f"tools = [{tools}]"]
@@ -71,12 +48,6 @@ class Project:
 
     def inside(self, *argv: str) -> str:
         return self.machine.ssh.run(argv, timeout_s=60).stdout
-
-    def boot(self) -> str:
-        return self.inside("cat", "/proc/sys/kernel/random/boot_id")
-
-    def layers(self) -> dict[str, str]:
-        return {layer.name: layer.digest for layer in self.machine.record.layers}
 
     def locked(self, environment: str, package: str) -> str:
         found = next(one for one in self.lock.environments if one.name == environment)

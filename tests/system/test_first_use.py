@@ -5,19 +5,15 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from dsvm.catalog import load_catalog
-from dsvm.catalog.model import Tool
 from dsvm.home import Home
-from dsvm.machines.machine import Machine
-from dsvm.machines.state import Machines
 from dsvm.progress import Silent
 from dsvm.verify import Report, verify
+from tests.system.project import Project
 from tests.system.typed import Dsvm
 
 OWN_TOOLS = Path(__file__).with_name("own_tools")
@@ -37,22 +33,8 @@ memory = "1G"
 IDLE_S = 30.0
 
 
-@dataclass(frozen=True)
-class Sleepers:
-    """The machine with the ledger; `folder` is its definition's."""
-
-    dsvm: Dsvm
-    folder: Path
-    home: Home
-
-    @property
-    def machine(self) -> Machine:
-        return Machines(self.home).get(NAME)
-
-    @property
-    def tools(self) -> tuple[Tool, ...]:
-        catalog = load_catalog([self.folder / "our-tools"])
-        return tuple(catalog.tool(name) for name in self.machine.record.tools)
+class Sleepers(Project):
+    """The machine with the ledger."""
 
     def proven(self, *, examples: bool = False) -> Report:
         return verify(
@@ -76,7 +58,7 @@ def sleepers(
     for words in (("up",), ("add", "ledger")):
         done = dsvm(*words, "--yes", cwd=folder, timeout_s=1800)
         assert done.returncode == 0, done.stdout + done.stderr
-    yield Sleepers(dsvm, folder, home)
+    yield Sleepers(home, dsvm, folder)
     dsvm("rm", NAME, "--yes")
 
 

@@ -21,6 +21,30 @@ TRUSTING = "command -v jq || true\n"
 VAGUE = (
     'set -eu\n[ "$(jq .a <<< \'{"a": 1}\')" = 1 ] || { echo "jq is out of order" >&2; exit 1; }\n'
 )
+# A check that only a machine with git has, too, and a break that only it notices.
+BESIDE = """
+[[check]]
+name = "kept in git"
+run = "check_git.sh"
+beside = ["git"]
+
+[[break]]
+name = "git tells nothing"
+run = "mv /usr/bin/git /root/git && ln -s /bin/true /usr/bin/git"
+undo = "mv /root/git /usr/bin/git"
+expect = "kept in git: git has kept nothing of 42"
+"""
+KEPT = """\
+set -eu
+mkdir kept
+cd kept
+git init -q
+jq -n '6 * 7' > answer.json
+git -c user.name=t -c user.email=t@example.org add answer.json
+git -c user.name=t -c user.email=t@example.org commit -qm answer
+kept=$(git show HEAD:answer.json)
+[ "$kept" = 42 ] || { echo "git has kept ${kept:-nothing} of 42" >&2; exit 1; }
+"""
 
 
 @dataclass(frozen=True)
@@ -99,6 +123,23 @@ def test_a_tool_whose_check_cannot_fail_is_refused(workshop: Workshop) -> None:
     wrong = told["broken: a program that answers wrongly"]
     assert wrong[0] == "failed"
     assert wrong[1].startswith("no check says `the sums are: 0`: sums by group: jq is out of order")
+
+
+def test_a_check_beside_another_tool_is_run_and_has_to_fail_too(workshop: Workshop) -> None:
+    described = workshop.tool / "tool.toml"
+    before = described.read_text()
+    described.write_text(before + BESIDE)
+    (workshop.tool / "check_git.sh").write_text(KEPT)
+    try:
+        code, steps = workshop.tried()
+    finally:
+        described.write_text(before)
+        (workshop.tool / "check_git.sh").unlink()
+
+    assert code == 0, steps
+    assert steps["kept in git"] == ("passed", None)
+    assert steps["broken: git tells nothing"] == ("passed", None)
+    assert workshop.machines() == []
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)

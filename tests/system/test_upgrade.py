@@ -12,11 +12,10 @@ import pytest
 
 from dsvm.catalog import load_catalog
 from dsvm.home import Home
-from dsvm.lock import read_lock
-from dsvm.lock.model import Lock
 from dsvm.lock.versions import versions_of
 from dsvm.machines.state import Machines
 from tests.system.lock_support import index, serving
+from tests.system.project import Project
 from tests.system.typed import Dsvm
 
 # With git the OS packages are those of the machine `small`: its OS tree serves here, too.
@@ -74,32 +73,19 @@ def offer(web: Path, version: str, body: str) -> None:
 
 
 @dataclass(frozen=True)
-class Counting:
-    """A locked definition with the one tool."""
+class Counting(Project):
+    """A locked definition with the one tool, whose package `web` offers."""
 
-    dsvm: Dsvm
     web: Path
-    folder: Path
-
-    @property
-    def lock(self) -> Lock:
-        found = read_lock(self.folder / "dsvm.lock")
-        assert found
-        return found
 
     @property
     def versions(self) -> dict[str, str]:
         found = versions_of(load_catalog([self.folder / "ours"]).tool("abacus"), self.lock)
         return {name: version for name, version in found.items() if name != "git"}
 
-    def typed(self, *words: str) -> str:
-        done = self.dsvm(*words, "--yes", cwd=self.folder, timeout_s=1800)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
 
 @pytest.fixture
-def counting(dsvm: Dsvm, tmp_path: Path) -> Iterator[Counting]:
+def counting(home: Home, dsvm: Dsvm, tmp_path: Path) -> Iterator[Counting]:
     tool = tmp_path / "ours" / "abacus"
     tool.mkdir(parents=True)
     (tool / "tool.toml").write_text(TOOL)
@@ -111,7 +97,7 @@ def counting(dsvm: Dsvm, tmp_path: Path) -> Iterator[Counting]:
             f'name = "counting"\nprofile = ""\ntools = ["abacus"]\n[catalog]\npaths = ["ours"]\n'
             f'[sources]\npypi = "{server.url("pypi/simple")}"\n'
         )
-        found = Counting(dsvm, web, tmp_path)
+        found = Counting(home, dsvm, tmp_path, web)
         found.typed("lock")
         yield found
 
@@ -126,7 +112,7 @@ def test_a_tool_that_fails_with_its_new_version_is_held_until_a_newer_one_works(
         ("abacuslib", "1.0", "2.0")
     ]
 
-    told = counting.typed("lock", "--upgrade", "--proven")
+    told = counting.typed("lock", "--upgrade", "--proven", "--yes")
 
     why = "abacus is held, for it fails with abacuslib 2.0: works: 2 + 3 is -1"
     assert told.splitlines()[-1] == why
@@ -135,7 +121,7 @@ def test_a_tool_that_fails_with_its_new_version_is_held_until_a_newer_one_works(
     assert json.loads(counting.typed("tools", "--outdated", "--json"))[0]["held"]
 
     offer(counting.web, "2.1", GOOD)
-    told = counting.typed("lock", "--upgrade", "--proven")
+    told = counting.typed("lock", "--upgrade", "--proven", "--yes")
 
     assert "env-abacus-cpu: abacuslib 1.0 -> 2.1 upgraded" in told.splitlines()
     assert counting.versions == {"abacuslib": "2.1"}

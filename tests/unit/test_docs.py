@@ -15,6 +15,7 @@ from dsvm.cli import invoke, toolspage
 from dsvm.cli.reference import commands, page
 from dsvm.definition.model import Definition
 from tests.console_blocks import CHECKOUT, Line, shown
+from tests.system.changed_tools import FIXED, MOST_CHANGED
 
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 WRITTEN = [file for file in DOCS if file.parent.name != "reference"]
@@ -45,6 +46,17 @@ def test_every_key_of_the_definition_is_in_its_reference(key: str) -> None:
 @pytest.mark.parametrize("tool", sorted(load_catalog().tools))
 def test_every_tool_is_in_the_docs(tool: str) -> None:
     assert re.search(rf"\b{re.escape(tool)}\b", text_of(DOCS))
+
+
+def test_the_readme_says_which_tools_every_run_breaks() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in readme.splitlines() if "which is all that CI runs" in line)
+
+    assert tuple(re.findall(r"`([a-z-]+)`", row)) == FIXED
+    assert f"the last {('no', 'one', 'two', 'three', 'four')[MOST_CHANGED]} by `./test`" in readme
+    least = re.search(r"The catalog has more than (\d+) \[tools\]", readme)
+    assert least
+    assert len(load_catalog().tools) > int(least[1])
 
 
 @pytest.mark.parametrize("code", ["0", "1", "2", "3", "130"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from dsvm.catalog.environments import EnvironmentPlan, plan_environments
 from dsvm.catalog.host import host_variants
 from dsvm.catalog.load import Catalog, hint_for, load_catalog
-from dsvm.catalog.model import App, Base, Kernel, Tool
+from dsvm.catalog.model import App, Base, Tool
 from dsvm.definition.checks import host_path
 from dsvm.definition.faults import shown
 from dsvm.definition.model import Definition, Variant
@@ -49,10 +49,6 @@ class Composition:
             for tool in self.tools
             if {tool.name, *(name for check in tool.checks for name in check.beside)} & {*changed}
         )
-
-    @property
-    def kernels(self) -> tuple[Kernel, ...]:
-        return tuple(kernel for tool in self.tools for kernel in tool.kernels)
 
     @property
     def apps(self) -> tuple[App, ...]:
@@ -113,7 +109,7 @@ def _base(found: Draft, catalog: Catalog) -> Base:
     name, bases = found.definition.base, catalog.machine_bases
     if name not in bases:
         what = f"unknown base `{shown(name, 60)}`"
-        _bad(found, ("base",), what, hint_for("base", name, bases))
+        _bad(found, ("base",), what, hint_for(name, bases))
         return next(iter(bases.values()))
     return bases[name]
 
@@ -128,7 +124,7 @@ def _tools(found: Draft, catalog: Catalog) -> tuple[Tool, ...]:
             _want(catalog, name, wanted)
         else:
             what = f"unknown tool `{shown(name, 60)}`"
-            _bad(found, ("tools", number), what, hint_for("tool", name, catalog.tools))
+            _bad(found, ("tools", number), what, catalog.hint(name))
     return tuple(wanted.values())
 
 
@@ -138,7 +134,7 @@ def _profile(found: Draft, catalog: Catalog) -> Sequence[str]:
         return ()
     if name not in catalog.profiles:
         what = f"unknown profile `{shown(name, 60)}`"
-        _bad(found, ("profile",), what, hint_for("profile", name, catalog.profiles))
+        _bad(found, ("profile",), what, hint_for(name, catalog.profiles))
         return ()
     return catalog.profiles[name].tools
 
@@ -168,7 +164,7 @@ def _sources(found: Draft, base: Base, tools: Sequence[Tool]) -> None:
     for name, value in found.definition.sources.items():
         if name not in known:
             what = f"unknown source `{shown(name, 60)}`"
-            _bad(found, ("sources", name), what, hint_for("source", name, known))
+            _bad(found, ("sources", name), what, hint_for(name, known))
         elif not _is_address(value, local=name == "find-links"):
             what = f"source `{name}` is no address"
             _bad(found, ("sources", name), what, 'write it like "https://mirror.lab/simple"')

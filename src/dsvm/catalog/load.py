@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,8 +42,18 @@ class Catalog:
     def tool(self, name: str) -> Tool:
         """Raises `DsvmError` with the nearest name."""
         if name not in self.tools:
-            raise unknown("tool", name, self.tools)
+            raise DsvmError(f"unknown tool `{shown(name, 60)}`", remedy=self.hint(name))
         return self.tools[name]
+
+    def hint(self, name: str) -> str:
+        """What a person may mean by a tool that is not there: its heirs, or the nearest name."""
+        said = heirs(self.tools.values(), name)
+        near = nearest(name, self.tools)
+        if said:
+            verb = "stands" if len(said) == 1 else "stand"
+            return f"{', '.join(f'`{heir.name}`' for heir in said)} {verb} in for it"
+        listed = "`dsvm tools` lists them all"
+        return f"did you mean `{near}`? {listed}" if near else listed
 
     def profiles_of(self, tool: str) -> list[str]:
         """The profiles that hold `tool`."""
@@ -63,21 +73,20 @@ class Catalog:
         return list(dict.fromkeys([base.python, *sorted(others, key=_version, reverse=True)]))
 
 
-def unknown(kind: str, name: str, words: Sequence[str] | dict[str, Any]) -> DsvmError:
-    """The error for a name nobody knows."""
-    return DsvmError(f"unknown {kind} `{shown(name, 60)}`", remedy=hint_for(kind, name, words))
-
-
-def hint_for(kind: str, name: str, words: Sequence[str] | dict[str, Any]) -> str:
+def hint_for(name: str, words: Sequence[str] | dict[str, Any]) -> str:
+    """What a person may mean by a name that is not one of a few words."""
     near = nearest(name, words)
-    if kind == "tool":
-        return (
-            f"did you mean `{near}`? `dsvm tools` lists them all"
-            if near
-            else ("`dsvm tools` lists them all")
-        )
     listed = ", ".join(f"`{word}`" for word in words) or "none"
     return f"did you mean `{near}`? there are {listed}" if near else f"there are {listed}"
+
+
+def heirs(tools: Iterable[Tool], name: str) -> list[Tool]:
+    """The tools that replace what is called so, however a person writes it (`deep-water`)."""
+    return [tool for tool in tools if _plain(name) in map(_plain, tool.replaces)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 def load_catalog(paths: Sequence[Path] = ()) -> Catalog:

@@ -103,12 +103,17 @@ class NpmNeed(Strict):
 
 
 class Kernel(Strict):
-    """A Jupyter kernel that is not an environment's own (R, Julia)."""
+    """A Jupyter kernel that is not an environment's own (R, Julia).
+
+    `program`: a file of the folder's `files/`, which lies beside the kernel's spec; `argv` calls
+    it `{resource_dir}/<its name>`.
+    """
 
     name: str
     display_name: str
     language: str
     argv: list[str]
+    program: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")
 
 
 class Service(Strict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dsvm.catalog.load import Catalog
+from dsvm.catalog.load import Catalog, heirs
 from dsvm.catalog.model import Tool
 
 
@@ -17,7 +17,20 @@ def find_tools(catalog: Catalog, words: Sequence[str]) -> list[Tool]:
     wanted = [word.casefold() for word in words]
     tools = [catalog.tools[name] for name in sorted(catalog.tools)]
     found = [tool for tool in tools if all(word in text_of(tool) for word in wanted)]
-    return sorted(found, key=lambda tool: not all(word in _called(tool) for word in wanted))
+    phrase = " ".join(wanted)
+    meant = {tool.name for tool in heirs(tools, phrase)}
+
+    def rank(tool: Tool) -> tuple[bool, bool, bool]:
+        called = all(word in _called(tool) for word in wanted)
+        return tool.name not in meant, phrase not in text_of(tool), not called
+
+    return sorted(found, key=rank)
+
+
+def replaced(tool: Tool, words: Sequence[str]) -> list[str]:
+    """What of that which the tool replaces is meant by the words; nothing without any."""
+    wanted = [word.casefold() for word in words]
+    return [old for old in tool.replaces if words and all(one in old.casefold() for one in wanted)]
 
 
 def text_of(tool: Tool) -> str:

@@ -123,11 +123,19 @@ class ToolChecker:
                 )
 
     def _files(self) -> None:
-        for number, one in enumerate(self.tool.files):
-            file = self.tool.folder / "files" / PurePosixPath(one.path).name
+        named: list[tuple[Place, str]] = [
+            (("file", number, "path"), one.path) for number, one in enumerate(self.tool.files)
+        ]
+        named += [
+            (("kernel", number, "program"), one.program)
+            for number, one in enumerate(self.tool.kernels)
+            if one.program
+        ]
+        for place, path in named:
+            file = self.tool.folder / "files" / PurePosixPath(path).name
             if not file.is_file():
-                what = f"the file `{shown(one.path, 60)}` has no text"
-                self._bad(("file", number, "path"), what, f"write it: {shown_path(file)}")
+                what = f"the file `{shown(path, 60)}` has no text"
+                self._bad(place, what, f"write it: {shown_path(file)}")
 
     def _one_app(self) -> None:
         have = {

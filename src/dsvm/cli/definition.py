@@ -30,9 +30,9 @@ def definition_path() -> Path:
 def lock_of(path: Path) -> Lock:
     """The lock beside a definition. Raises `DsvmError` without one."""
     from dsvm.errors import DsvmError
-    from dsvm.lock import LOCK_NAME, read_lock
+    from dsvm.lock import LOCK_NAME, lock_beside
 
-    lock = read_lock(path.with_name(LOCK_NAME))
+    lock = lock_beside(path)
     if lock is None:
         raise DsvmError(f"there is no {LOCK_NAME}", remedy="`dsvm lock` writes it")
     return lock

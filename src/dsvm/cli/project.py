@@ -142,11 +142,10 @@ def _locked(
 ) -> tuple[Lock | None, Lock]:
     """The lock beside the definition as it was, and as it is now."""
     from dsvm.catalog.compose import compose
-    from dsvm.lock import LOCK_NAME, make_lock, read_lock, write_lock
+    from dsvm.lock import lock_beside, lock_file, make_lock, write_lock
 
     _, composition = compose(path)
-    file = path.with_name(LOCK_NAME)
-    old = read_lock(file)
+    old = lock_beside(path)
 
     def locked(moving: frozenset[str] | None) -> Lock:
         return make_lock(composition, call.home, old=old, upgrade=moving, progress=call.progress)
@@ -155,7 +154,7 @@ def _locked(
     if proven and old:
         new = _proven(call, composition, old, new, locked)
     if new != old:
-        write_lock(file, new)
+        write_lock(lock_file(path), new)
     return old, new
 
 
@@ -184,10 +183,10 @@ def _proven(
 def _check(call: Call, path: Path) -> int:
     """Whether the lock still answers the definition; touches nothing."""
     from dsvm.catalog.compose import compose
-    from dsvm.lock import LOCK_NAME, read_lock, request_digest
+    from dsvm.lock import lock_beside, request_digest
 
     _, composition = compose(path)
-    lock = read_lock(path.with_name(LOCK_NAME))
+    lock = lock_beside(path)
     fresh = lock is not None and lock.request == request_digest(composition)
     if call.json:
         call.console.json({"fresh": fresh})

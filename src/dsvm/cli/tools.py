@@ -71,7 +71,7 @@ def find(
 
     Words are looked for in names, titles, summaries, groups, and in what a tool replaces.
     """
-    from dsvm.catalog.search import find_tools
+    from dsvm.catalog.search import find_tools, replaced
     from dsvm.cli.definition import catalog_here
 
     catalog = catalog_here()
@@ -93,6 +93,10 @@ def find(
         return
     rows = [{key: _text(value) for key, value in entry.items()} for entry in entries]
     call.console.table(rows, ["name", "group", "profiles", "licence", "summary"])
+    for tool in found:
+        if old := replaced(tool, words or []):
+            note = f" {tool.note}" if tool.note else ""
+            call.console.say(f"`{tool.name}` stands in for {', '.join(old)}.{note}")
 
 
 def _outdated(call: Call, words: list[str]) -> None:
@@ -154,7 +158,7 @@ def new(
     known = place.resolve() in own
     if not known:
         call.console.say(f'in dsvm.toml: [catalog] paths = ["{place}"]')
-    where = "" if known else f" --path {place}"
+    where = "" if known or (place == OWN and not own) else f" --path {place}"
     call.console.say(f"then `dsvm tools test {name}{where}`, and `dsvm add {name}`")
 
 
@@ -182,7 +186,10 @@ def prove_new(
     from dsvm.host.prepare import prepare
     from dsvm.verify.trial import try_tool
 
-    folders = list(dict.fromkeys([*_own_folders(), *([path.resolve()] if path else [])]))
+    own = _own_folders()
+    named = [path.resolve()] if path else []
+    unnamed = [] if own or path or not OWN.is_dir() else [OWN.resolve()]
+    folders = list(dict.fromkeys([*own, *named, *unnamed]))
     tool = load_catalog(folders).tool(name)
     setup = _setup(folders, engine, keep)
     prepare(engine, call.home, call.progress, agree=call.agree)
@@ -198,7 +205,7 @@ def _setup(folders: list[Path], engine: str, keep: bool) -> Setup:
     """The base, sources and locked versions of the definition here, if there is one."""
     from dsvm.catalog.compose import resolved
     from dsvm.definition import Definition, find, read
-    from dsvm.lock import LOCK_NAME, read_lock
+    from dsvm.lock import lock_beside
     from dsvm.verify.trial import Setup
 
     path = find(Path.cwd())
@@ -210,7 +217,7 @@ def _setup(folders: list[Path], engine: str, keep: bool) -> Setup:
         said.base,
         folders,
         sources=resolved(said.sources, path.parent),
-        lock=read_lock(path.with_name(LOCK_NAME)),
+        lock=lock_beside(path),
         engine=engine,
         keep=keep,
     )
@@ -248,6 +255,7 @@ def _page(call: Call, catalog: Catalog, tool: Tool) -> None:
         call.console.json(entry)
         return
     shown = entry | {"example": f"{tool.example.run}\nprints: {tool.example.prints}"}
+    del shown["prints"]
     rows = [{"": key, tool.title: _text(value)} for key, value in shown.items() if value]
     call.console.table(rows, ["", tool.title])
 
@@ -259,10 +267,10 @@ def _locked(tool: Tool) -> dict[str, object]:
     path = find(Path.cwd())
     if path is None:
         return {"versions": {}, "held": None}
-    from dsvm.lock import LOCK_NAME, read_lock
+    from dsvm.lock import lock_beside
     from dsvm.lock.versions import versions_of
 
-    lock = read_lock(path.with_name(LOCK_NAME))
+    lock = lock_beside(path)
     held = (str(one) for one in lock.held if one.tool == tool.name) if lock else iter(())
     return {"versions": versions_of(tool, lock) if lock else {}, "held": next(held, None)}
 

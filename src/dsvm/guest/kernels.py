@@ -35,6 +35,9 @@ def apply(seed: Seed, pythons: Mapping[str, str], login: Account, place: Path = 
     wanted |= {one["name"]: _of_tool(one) for one in seed["kernels"]}
     for name, spec in wanted.items():
         save(place, name, spec)
+    for one in seed["kernels"]:
+        for program, text in one.get("programs", {}).items():
+            write(place / one["name"] / program, text)
     for name, spec in ours(place).items():
         if spec["metadata"]["dsvm"]["kind"] in ("environment", "tool") and name not in wanted:
             shutil.rmtree(place / name)

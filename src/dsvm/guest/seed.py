@@ -43,10 +43,13 @@ class SeedTree(TypedDict):
 
 
 class SeedKernel(TypedDict):
+    """`programs`: name -> text of what lies beside its spec."""
+
     name: str
     display_name: str
     language: str
     argv: list[str]
+    programs: NotRequired[dict[str, str]]
 
 
 class SeedApp(TypedDict):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dsvm.lock.changes import Change, diff
     from dsvm.lock.fetching import Vanished, fetch_all
-    from dsvm.lock.file import LOCK_NAME, lock_text, read_lock, write_lock
+    from dsvm.lock.file import LOCK_NAME, lock_beside, lock_file, lock_text, read_lock, write_lock
     from dsvm.lock.make import make_lock
     from dsvm.lock.request import request_digest
 
@@ -22,6 +22,8 @@ __all__ = [
     "Vanished",
     "diff",
     "fetch_all",
+    "lock_beside",
+    "lock_file",
     "lock_text",
     "make_lock",
     "read_lock",
@@ -32,7 +34,7 @@ __all__ = [
 _HOMES = {
     "changes": ("Change", "diff"),
     "fetching": ("Vanished", "fetch_all"),
-    "file": ("LOCK_NAME", "lock_text", "read_lock", "write_lock"),
+    "file": ("LOCK_NAME", "lock_beside", "lock_file", "lock_text", "read_lock", "write_lock"),
     "make": ("make_lock",),
     "request": ("request_digest",),
 }

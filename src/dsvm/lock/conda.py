@@ -46,7 +46,9 @@ def lock_conda(
             )
         )
     except (exceptions.GatewayError, exceptions.FetchRepoDataError) as fault:
-        raise NotReached(f"{', '.join(map(public, addresses))}: {fault}") from fault
+        # Its lines lead from the address, which is named already, to the cause.
+        why = str(fault).splitlines()[-1].removeprefix("Caused by: ")
+        raise NotReached(f"{', '.join(map(public, addresses))}: {why}") from fault
     except exceptions.SolverError as fault:
         raise DsvmError(
             f"the conda packages of `{tool}` do not go together",

@@ -32,6 +32,16 @@ def read_lock(path: Path) -> Lock | None:
         ) from fault
 
 
+def lock_file(definition: Path) -> Path:
+    """Where the lock of a definition is: beside it."""
+    return definition.with_name(LOCK_NAME)
+
+
+def lock_beside(definition: Path) -> Lock | None:
+    """The lock of a definition, as `read_lock`."""
+    return read_lock(lock_file(definition))
+
+
 def write_lock(path: Path, lock: Lock) -> None:
     """Replace the file at once: it is the old lock or the new one, never half of it."""
     try:

@@ -16,7 +16,7 @@ from dsvm.catalog.compose import Composition, compose
 from dsvm.definition import Definition, this_host
 from dsvm.engines import choose
 from dsvm.engines.base import Size
-from dsvm.lock import LOCK_NAME, diff, make_lock, read_lock, request_digest, write_lock
+from dsvm.lock import diff, lock_beside, lock_file, make_lock, request_digest, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.change import Target, apply_change
 from dsvm.machines.create import attachable, create
@@ -91,12 +91,11 @@ class Bring:
 
     def _lock(self, composition: Composition) -> Lock:
         """The lock beside the definition, made or brought up to date when it does not answer."""
-        path = self.definition.with_name(LOCK_NAME)
-        old = read_lock(path)
+        old = lock_beside(self.definition)
         if old and old.request == request_digest(composition):
             return old
         new = make_lock(composition, self.machines.home, old=old, progress=self.progress)
-        write_lock(path, new)
+        write_lock(lock_file(self.definition), new)
         if old:
             self.lock_changes += [str(change) for change in diff(old, new)]
         return new

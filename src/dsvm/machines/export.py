@@ -18,7 +18,7 @@ from dsvm.definition.model import Definition
 from dsvm.engines.qemu import seed_disk
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.lock import LOCK_NAME, make_lock, read_lock, write_lock
+from dsvm.lock import lock_beside, make_lock, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.seed import image_seed
 from dsvm.programs import run
@@ -60,7 +60,7 @@ def export(
     meant, composition = compose(definition)
     extra = tuple(composition.base.image_packages)
     composition = replace(composition, packages=(*composition.packages, *extra))
-    old = read_lock(definition.with_name(LOCK_NAME))
+    old = lock_beside(definition)
     lock = make_lock(composition, home, old=old, progress=progress)
     image = build(lock, composition, home, progress=progress)
     beside = target.with_name(f"{target.name}.lock")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dsvm import __version__
-from dsvm.lock import LOCK_NAME
+from dsvm.lock import lock_file
 from dsvm.machines.parts import on_host
 
 
@@ -33,7 +33,7 @@ def read_inputs(definition: Path) -> dict[str, str]:
     sources = copied.values() if isinstance(copied, dict) else ()
     return {
         "definition": _digest([text, *_contents(requirements)]),
-        "lock": _digest(_contents([definition.with_name(LOCK_NAME)])),
+        "lock": _digest(_contents([lock_file(definition)])),
         "catalog": _digest([__version__.encode(), *_contents(catalog)]),
         "guest": _digest(_contents([package / "guest"])),
         "files": _digest(_stamps([on_host(source, folder) for source in map(str, sources)])),

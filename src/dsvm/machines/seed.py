@@ -14,7 +14,7 @@ from typing import Any
 from dsvm.build.model import Image, Layer
 from dsvm.catalog.compose import Composition
 from dsvm.catalog.load import load_catalog
-from dsvm.catalog.model import Base, Tool
+from dsvm.catalog.model import Base, Kernel, Tool
 from dsvm.definition.model import Definition
 from dsvm.errors import DsvmError
 from dsvm.guest.seed import (
@@ -110,15 +110,7 @@ def _seed(
         image="",
         environments=_environments(composition, lock, layers),
         trees=_trees(layers, _commands(composition, lock)),
-        kernels=[
-            SeedKernel(
-                name=kernel.name,
-                display_name=kernel.display_name,
-                language=kernel.language,
-                argv=kernel.argv,
-            )
-            for kernel in composition.kernels
-        ],
+        kernels=[_kernel(tool, one) for tool in composition.tools for one in tool.kernels],
         apps=_apps(composition, tokens),
         units=[unit for tool in composition.tools for unit in units_of(tool)],
         files=[file for tool in composition.tools for file in _files(tool)],
@@ -209,6 +201,19 @@ def _apps(composition: Composition, tokens: Mapping[str, str]) -> list[SeedApp]:
         if app.name in behind:
             seed["backend"] = behind[app.name]
         found.append(seed)
+    return found
+
+
+def _kernel(tool: Tool, kernel: Kernel) -> SeedKernel:
+    found = SeedKernel(
+        name=kernel.name,
+        display_name=kernel.display_name,
+        language=kernel.language,
+        argv=kernel.argv,
+    )
+    if kernel.program:
+        text = (tool.folder / "files" / kernel.program).read_text(encoding="utf-8")
+        found["programs"] = {kernel.program: text}
     return found
 
 

@@ -19,7 +19,7 @@ from dsvm.catalog.model import Tool
 from dsvm.definition.tomltext import toml_key, toml_value
 from dsvm.engines import AUTO
 from dsvm.home import Home
-from dsvm.lock import LOCK_NAME, write_lock
+from dsvm.lock import lock_file, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.lifecycle import rm
 from dsvm.machines.machine import Machine
@@ -111,7 +111,7 @@ def _defined(name: str, tools: Sequence[str], setup: Setup, home: Home) -> Itera
         definition = folder / "dsvm.toml"
         definition.write_text(_definition(name, tools, setup), encoding="utf-8")
         if setup.lock:
-            write_lock(folder / LOCK_NAME, setup.lock)
+            write_lock(lock_file(definition), setup.lock)
         try:
             yield definition
         finally:

@@ -234,6 +234,20 @@ def test_broken_toml_in_a_tool_is_told_with_its_line(tool: Callable[..., Path]) 
     assert "  polars/tool.toml:1   title =" in screen(tool("title = \n"))
 
 
+def test_a_file_and_a_kernels_program_must_have_a_text(tool: Callable[..., Path]) -> None:
+    more = (
+        '[[file]]\npath = "/etc/gone.conf"\n'
+        '[[kernel]]\nname = "k"\ndisplay_name = "K"\nlanguage = "k"\nargv = ["k"]\n'
+        'program = "gone.py"\n'
+    )
+
+    shown = screen(tool(TOOL + more))
+
+    assert "error: the file `/etc/gone.conf` has no text" in shown
+    assert "error: the file `gone.py` has no text" in shown
+    assert "/polars/files/gone.py" in shown
+
+
 def test_another_base_runs_its_python_where_the_libc_is_newer() -> None:
     catalog = load_catalog()
     assert catalog.pythons(catalog.bases["debian-13"]) == ["3.13", "3.11"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsvm.catalog import load_catalog
 from dsvm.catalog.load import Catalog
-from dsvm.catalog.search import find_tools
+from dsvm.catalog.search import find_tools, replaced
 
 GIT = load_catalog().tool("git")
 HEIR = GIT.model_copy(
@@ -40,3 +40,9 @@ def test_what_is_called_so_comes_before_what_mentions_it() -> None:
     found = find_tools(Catalog(older, {}, {}), ["jupyterlab"])
 
     assert [tool.name for tool in found] == ["jupyterlab", "aaa"]
+
+
+def test_what_is_replaced_is_told_by_its_name_and_nothing_without_words() -> None:
+    assert replaced(HEIR, ["JUNO"]) == ["Juno"]
+    assert replaced(HEIR, ["control"]) == []
+    assert replaced(HEIR, []) == []

@@ -86,6 +86,25 @@ def test_run_without_the_two_hyphens_says_how(dsvm: Type) -> None:
     )
 
 
+def test_the_name_of_what_is_dead_leads_to_its_heir_and_says_why(dsvm: Type) -> None:
+    found = dsvm("tools", "cntk")
+    asked = dsvm("tools", "deep-water")
+
+    assert [line.split()[0] for line in found.out.splitlines()] == ["NAME", "tensorflow"]
+    assert found.err.startswith("`tensorflow` stands in for CNTK. CNTK ended in 2019;")
+    assert asked.err.endswith("hint: `h2o` stands in for it\n")
+
+
+def test_a_new_tool_is_tested_from_where_it_was_written(dsvm: Type) -> None:
+    assert dsvm("tools", "new", "sums").code == 0
+
+    screen = dsvm("tools", "test", "summs")
+
+    assert screen.err == (
+        "error: unknown tool `summs`\nhint: did you mean `sums`? `dsvm tools` lists them all\n"
+    )
+
+
 def test_a_copy_has_one_side_in_a_machine(dsvm: Type) -> None:
     screen = dsvm("cp", "a", "b")
 
@@ -290,7 +309,7 @@ def test_a_new_tool_says_how_it_is_tested_and_added(dsvm: Type, folder: Path) ->
     assert screen.err == (
         "edit our-tools/sums/tool.toml; each of its lines says what it is for\n"
         'in dsvm.toml: [catalog] paths = ["our-tools"]\n'
-        "then `dsvm tools test sums --path our-tools`, and `dsvm add sums`\n"
+        "then `dsvm tools test sums`, and `dsvm add sums`\n"
     )
     (folder / "dsvm.toml").write_text('name = "lab"\n[catalog]\npaths = ["our-tools"]\n')
     assert "sums" in dsvm("tools", "json").out

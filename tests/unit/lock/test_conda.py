@@ -90,8 +90,12 @@ def test_a_source_of_the_definition_stands_in_for_the_channels_host(
 
 
 def test_a_channel_that_is_not_reached_is_told_as_that(home: Home) -> None:
-    with pytest.raises(NotReached, match=r"http://127\.0\.0\.1:1/forge"):
-        lock("http://127.0.0.1:1", home)
+    with pytest.raises(NotReached) as told:
+        lock("http://ada:secret@127.0.0.1:1", home)
+
+    assert told.value.what.startswith("http://127.0.0.1:1/forge: Connection refused")
+    assert "\n" not in told.value.what
+    assert "secret" not in told.value.what
 
 
 def test_what_does_not_go_together_is_an_error_that_says_what(server: Server, home: Home) -> None:

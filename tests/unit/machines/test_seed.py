@@ -10,7 +10,7 @@ import pytest
 from dsvm.build.model import Layer
 from dsvm.catalog.compose import Composition, EnvironmentPlan
 from dsvm.catalog.load import load_catalog
-from dsvm.catalog.model import App, Service, Tool
+from dsvm.catalog.model import App, Kernel, Service, Tool
 from dsvm.definition.model import Definition, NetworkDefinition, UserDefinition
 from dsvm.errors import DsvmError
 from dsvm.guest.seedfile import parse
@@ -24,6 +24,14 @@ DEFINITION = Definition(
     name="lab",
     users={"ada": UserDefinition(keys=[KEY])},
     network=NetworkDefinition(inherit=False),
+)
+
+KERNEL = Kernel(
+    name="six",
+    display_name="Six",
+    language="six",
+    argv=["python3", "{resource_dir}/kernel.py"],
+    program="kernel.py",
 )
 
 
@@ -43,6 +51,7 @@ LAYERS = (
 def composition(folder: Path) -> Composition:
     (folder / "files").mkdir()
     (folder / "files" / "web.service").write_text("[Service]\nExecStart=/bin/true\n")
+    (folder / "files" / "kernel.py").write_text("print(6 * 7)\n")
     tool = (
         load_catalog()
         .tools["jupyterlab"]
@@ -51,6 +60,7 @@ def composition(folder: Path) -> Composition:
                 "folder": folder,
                 "services": [Service(name="web")],
                 "apps": [App(name="web", port=8888)],
+                "kernels": [KERNEL],
             }
         )
     )
@@ -97,6 +107,8 @@ def test_the_guest_understands_what_the_host_writes(lab: Machine, tmp_path: Path
     assert [one["mountpoint"] for one in seed["trees"]] == ["/opt/dsvm/pythons/3.11"]
     assert seed["apps"] == [{"name": "web", "port": 8888, "token": "secret"}]
     assert seed["units"][0]["name"] == "web.service"
+    assert seed["kernels"][0]["argv"] == KERNEL.argv
+    assert seed["kernels"][0]["programs"] == {"kernel.py": "print(6 * 7)\n"}
     assert seed["users"] == [{"name": "ada", "keys": [KEY]}]
     assert seed["network"] is None
     assert seed["authorized_keys"][0].startswith("ssh-ed25519 ")

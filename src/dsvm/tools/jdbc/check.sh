@@ -1,6 +1,6 @@
 # Loads the same rows into PostgreSQL and SQLite from a Java program, and compares what it reads back.
 set -eu
-planets=$DSVM_SAMPLES/planets.csv
+planets=$(python3 -c 'import dsvm_rows; print(dsvm_rows.PLANETS)')
 jars=/usr/share/java/postgresql.jar:/usr/share/java/sqlite-jdbc.jar
 known=$(tail -n +2 "$planets" | sort -t, -k3 -n)
 javac -Xlint:all -Werror -d classes "$DSVM_SAMPLES/Rows.java" >&2

@@ -1,17 +1,15 @@
 """Runs cells of SQL on the kernel: the same rows from DuckDB, SQLite and PostgreSQL."""
 
-import csv
 import json
 import os
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import dsvm_check
-from jupyter_client.manager import start_new_kernel
+import dsvm_kernel
+import dsvm_rows
 
 dsvm_check.lives_in("sql")
-SAMPLE = Path(os.environ["DSVM_SAMPLES"]) / "planets.csv"
 TABLE = f"check_{os.getpid()}"
 COLUMNS = "name varchar, greek varchar, diameter numeric(8, 1), moons int, discovered varchar"
 SMALL = f"SELECT name FROM {TABLE} WHERE diameter < {{{{low}}}} ORDER BY 1"
@@ -20,23 +18,8 @@ DATABASES = {
     "SQLite": f"sqlite:///{Path.cwd()}/planets.db",
     "PostgreSQL": "postgresql+psycopg://",
 }
-os.environ["IPYTHONDIR"] = str(Path.cwd())
 # It counts its users unless told not to.
 os.environ["PLOOMBER_STATS_ENABLED"] = "false"
-
-
-def cell(code):
-    """What a cell prints; ends the check when it raises."""
-    said = []
-
-    def told(message):
-        if message["msg_type"] == "stream":
-            said.append(message["content"]["text"])
-
-    reply = client.execute_interactive(code, output_hook=told, timeout=90)["content"]
-    if reply["status"] != "ok":
-        sys.exit(f"the cell `{code.splitlines()[-1]}` raises {reply['ename']}: {reply['evalue']}")
-    return "".join(said)
 
 
 def plain(row):
@@ -45,12 +28,9 @@ def plain(row):
     return [*words[:2], float(words[2]), *words[3:]]
 
 
-known = list(csv.reader(SAMPLE.open(encoding="utf-8")))[1:]
-values = ", ".join(
-    "(" + ", ".join(f"'{word}'" if word else "NULL" for word in row) + ")" for row in known
-)
-manager, client = start_new_kernel(kernel_name=os.environ["DSVM_ENVIRONMENT"])
-try:
+known = dsvm_rows.planets()
+values = dsvm_rows.values(known)
+with dsvm_kernel.started(os.environ["DSVM_ENVIRONMENT"]) as cell:
     cell("%load_ext sql\n%config SqlMagic.displaycon = False\n%config SqlMagic.feedback = 0")
     for name, address in DATABASES.items():
         cell(f"%sql {address} --alias {name}")
@@ -66,9 +46,6 @@ try:
         rows = [plain(row) for row in json.loads(told.splitlines()[-1])]
         assert rows == list(map(plain, known)), f"{name} gives the cell the rows {rows}"
         assert small == "['Mars', 'Mercury']", f"{name} finds as small: {small}"
-finally:
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
 dsvm_check.passed(
     rows=len(known), databases=len(DATABASES), versions={"jupysql": version("jupysql")}
 )

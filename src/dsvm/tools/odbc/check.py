@@ -1,6 +1,5 @@
 """Writes the same rows into two databases by ODBC and reads them back, in Python and in isql."""
 
-import csv
 import datetime
 import os
 import subprocess
@@ -8,10 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import dsvm_check
+import dsvm_rows
 import pyodbc
 
 dsvm_check.lives_in("sql")
-SAMPLE = Path(os.environ["DSVM_SAMPLES"]) / "planets.csv"
 POSTGRES = "Driver=PostgreSQL Unicode"
 SQLITE = f"Driver=SQLite3;Database={Path.cwd()}/planets.db"
 TABLE = f"check_{os.getpid()}"
@@ -20,14 +19,10 @@ READ = f"SELECT name, greek, diameter, moons, discovered FROM {TABLE} ORDER BY d
 
 
 def read():
-    """The rows of the sample as a database has them."""
-    for row in csv.DictReader(SAMPLE.open(encoding="utf-8")):
-        day = row["discovered"]
-        yield (
-            *(row["name"], row["greek"], Decimal(row["diameter"])),
-            int(row["moons"]) if row["moons"] else None,
-            datetime.date.fromisoformat(day) if day else None,
-        )
+    """The planets as a database has them."""
+    for name, greek, diameter, moons, discovered in dsvm_rows.planets():
+        day = datetime.date.fromisoformat(discovered) if discovered else None
+        yield name, greek, Decimal(diameter), int(moons) if moons else None, day
 
 
 def plain(row):

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import dsvm_check
+import dsvm_rows
 from prompt_toolkit.document import Document
 
 # Its settings and history are a person's: this check has its own.
@@ -20,7 +21,6 @@ from pgcli.pgexecute import PGExecute
 from pgspecial.main import PGSpecial
 
 dsvm_check.lives_in("cli")
-SAMPLE = Path(os.environ["DSVM_SAMPLES"]) / "planets.csv"
 TABLE = f"planets_of_check_{os.getpid()}"
 COLUMNS = "name text, greek text, diameter numeric, moons int, discovered date"
 
@@ -52,10 +52,8 @@ def completed(text):
 
 
 Path("pgclirc").write_text("[main]\ntable_format = csv-noheader\nnull_string = \n")
-known = list(csv.reader(SAMPLE.open(encoding="utf-8")))[1:]
-values = ", ".join(
-    "(" + ", ".join(f"'{word}'" if word else "NULL" for word in row) + ")" for row in known
-)
+known = dsvm_rows.planets()
+values = dsvm_rows.values(known)
 try:
     pgcli(f"CREATE TABLE {TABLE} ({COLUMNS})", f"INSERT INTO {TABLE} VALUES {values}")
     printed = pgcli(f"SELECT * FROM {TABLE}")
