@@ -57,6 +57,7 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
     gate.start()
     with closing(door):
         yield Served(port, heads, gate)
+        door.shutdown(socket.SHUT_RDWR)  # a close alone leaves the thread waiting, see test_pass_on
 
 
 def _app(door: socket.socket, heads: list[bytes]) -> None:

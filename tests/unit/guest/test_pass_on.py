@@ -34,8 +34,11 @@ def server() -> Iterator[tuple[str, int]]:
             one.listen()
             threading.Thread(target=_echo, args=(one,), daemon=True).start()
         yield path, port.getsockname()[1]
-        local.close()
-        port.close()
+        # A thread that still waits in accept(2) goes on when `seteuid` interrupts it: at the
+        # descriptor of that number, which then is another test's.
+        for one in (local, port):
+            one.shutdown(socket.SHUT_RDWR)
+            one.close()
 
 
 def _echo(listening: socket.socket) -> None:
