@@ -52,8 +52,8 @@ END
 printf 'LANG=C.UTF-8\n' > etc/default/locale
 
 # What belongs to one machine, or to the machine that builds. Packages make some of it when they are
-# installed: a certificate of the builder's name (ssl-cert), an empty database (postgresql).
-rm -f etc/ssh/ssh_host_* etc/ssl/private/ssl-cert-snakeoil.key etc/ssl/certs/ssl-cert-snakeoil.pem
+# installed: a certificate of the builder's name (ssl-cert), an empty database (postgresql), a key (xrdp).
+rm -f etc/ssh/ssh_host_* etc/xrdp/rsakeys.ini etc/ssl/private/ssl-cert-snakeoil.key etc/ssl/certs/ssl-cert-snakeoil.pem
 [ ! -d etc/ssl/certs ] || find etc/ssl/certs -lname ssl-cert-snakeoil.pem -delete
 rm -rf var/lib/postgresql/*/main
 for start in etc/postgresql/*/main/start.conf; do

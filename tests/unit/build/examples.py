@@ -19,7 +19,7 @@ def make_deb(
     provides: str = "",
     files: dict[str, str] | None = None,
 ) -> Path:
-    """A package as dpkg-deb builds it."""
+    """A package as dpkg-deb builds it; scripts among its files may be run."""
     tree = folder / f"{name}-tree"
     (tree / "DEBIAN").mkdir(parents=True)
     fields = {
@@ -36,6 +36,7 @@ def make_deb(
     for path, text in (files or {}).items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_text(text)
+        (tree / path).chmod(0o755 if text.startswith("#!") else 0o644)
     made = folder / f"{name}.deb"
     words = ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(tree), str(made)]
     subprocess.run(words, check=True, capture_output=True)

@@ -1,0 +1,161 @@
+"""JupyterHub as the people of one machine use it: by an SSH key, through a tunnel, each alone."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dsvm.home import Home
+from dsvm.machines.machine import Machine
+from dsvm.machines.state import Machines
+from tests.system.typed import Dsvm
+
+NAME = "hub"
+INSIDE = 8894
+ENVIRONMENT = "/opt/dsvm/envs/jupyter"
+ASK = "curl -s --unix-socket /run/jupyterhub.sock http://hub/"
+START_S = 120
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The machine, the folder of its definition, and its people's keys."""
+
+    home: Home
+    dsvm: Dsvm
+    folder: Path
+    keys: Path
+
+    @property
+    def machine(self) -> Machine:
+        return Machines(self.home).get(NAME)
+
+    def define(self, *users: str) -> None:
+        lines = [f'name = "{NAME}"', 'profile = ""', 'tools = ["jupyterhub"]']
+        lines += ["[size]", "cpus = 2", 'memory = "3G"']
+        for user in users:
+            public = (self.keys / f"{user}.pub").read_text().strip()
+            lines += [f"[users.{user}]", f'keys = ["{public}"]']
+        (self.folder / "dsvm.toml").write_text("\n".join(lines) + "\n")
+        done = self.dsvm("up", "--yes", cwd=self.folder, timeout_s=1800)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def ssh(self, user: str, *more: str) -> list[str]:
+        found = replace(self.machine.ssh, login=user, identity=self.keys / user)
+        return ["ssh", "-o", "ControlPath=none", *more, *found.argv()[1:]]
+
+    def type(self, user: str, line: str) -> str:
+        argv = [*self.ssh(user), line]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    @contextmanager
+    def browser(self, user: str) -> Iterator[httpx.Client]:
+        """Through a tunnel of the user's own, with the cookies of a new browser."""
+        port = free_port()
+        tunnel = subprocess.Popen(
+            self.ssh(user, "-N", "-L", f"127.0.0.1:{port}:127.0.0.1:{INSIDE}")
+        )
+        base = f"http://127.0.0.1:{port}"
+        try:
+            with httpx.Client(
+                base_url=base, trust_env=False, timeout=60, follow_redirects=True
+            ) as client:
+                yield client
+        finally:
+            tunnel.terminate()
+            tunnel.wait()
+
+    def signed_in(self, user: str, client: httpx.Client) -> None:
+        """Until the user's own server is there."""
+        address = self.type(user, ASK)
+        way = address.removeprefix(f"http://127.0.0.1:{INSIDE}")
+        assert way.startswith("/hub/sign-in?token="), address
+        eventually(client, way)
+        client.get("/hub/spawn")
+        eventually(client, f"/user/{user}/lab")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(client: httpx.Client, way: str) -> None:
+    """Get it, as soon as the tunnel is open and the server is there."""
+    late = time.monotonic() + START_S
+    said = "nothing"
+    while time.monotonic() < late:
+        try:
+            answer = client.get(way)
+            if answer.status_code == 200 and answer.url.path != "/hub/login":
+                return
+            said = f"{answer.status_code} at {answer.url.path}"
+        except httpx.TransportError as closed:
+            said = str(closed)
+        time.sleep(0.5)
+    pytest.fail(f"{way} gives {said}")
+
+
+@pytest.fixture(scope="module")
+def hub(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    folder, keys = home.root / "definitions" / NAME, tmp_path_factory.mktemp("keys")
+    folder.mkdir(parents=True, exist_ok=True)
+    for user in ("ada", "bob"):
+        words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / user)]
+        subprocess.run(words, check=True)
+    dsvm("rm", NAME, "--yes")
+    found = Hub(home, dsvm, folder, keys)
+    found.define("ada", "bob")
+    yield found
+    dsvm("rm", NAME, "--yes")
+
+
+def test_a_user_signs_in_by_the_ssh_key_into_the_own_files_and_environments(hub: Hub) -> None:
+    hub.type("ada", f"echo hers > ~/hers; echo hers > {ENVIRONMENT}/lib/hers")
+    hub.type("ada", f"ln -sfn {ENVIRONMENT}/lib ~/seen")
+    hub.type("bob", f"ln -sfn {ENVIRONMENT}/lib ~/seen")
+    with hub.browser("ada") as ada, hub.browser("bob") as bob:
+        hub.signed_in("ada", ada)
+        hub.signed_in("bob", bob)
+
+        assert ada.get("/user/ada/api/contents/hers").json()["content"] == "hers\n"
+        assert ada.get("/user/ada/api/contents/seen/hers").json()["content"] == "hers\n"
+        assert bob.get("/user/bob/api/contents/seen/hers").status_code == 404
+        assert bob.get("/user/ada/api/contents/hers").status_code in (403, 404)
+    assert hub.type("ada", "pgrep -u ada -fc jupyterhub-singleuser") == "1"
+
+
+def test_the_owner_opens_it_as_every_app(hub: Hub) -> None:
+    url = hub.dsvm("open", NAME, "jupyterhub").stdout.strip()
+    with httpx.Client(trust_env=False, timeout=60, follow_redirects=True) as owner:
+        first = owner.get(url)
+        again = httpx.get(url.partition("?")[0] + "?token=0", trust_env=False, timeout=60)
+
+    assert first.url.path.startswith(("/hub/spawn", "/user/ds/"))
+    assert again.status_code == 403
+    token = hub.machine.record.tokens["jupyterhub"]
+    log = hub.machine.ssh.run(["sudo", "-n", "journalctl", "-u", "jupyterhub"]).stdout
+    assert token not in log
+
+
+def test_who_is_taken_out_of_the_definition_is_out_of_the_hub(hub: Hub) -> None:
+    with hub.browser("bob") as bob:
+        hub.signed_in("bob", bob)
+        hub.define("ada")
+
+        late = time.monotonic() + START_S
+        while bob.get("/user/bob/api/contents").status_code == 200:
+            assert time.monotonic() < late, "the server of who is gone goes on"
+            time.sleep(1)
+    assert hub.machine.ssh.run(["pgrep", "-u", "bob"], check=False).stdout == ""
