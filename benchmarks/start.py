@@ -85,10 +85,12 @@ def _emulated(home: Home, place: Path, up: dict[str, Any], runs: Runs, boots: in
     disk = bare_disk(home, place)
     port = int(up["ssh"]["port"])
     for count in range(boots + 1):
-        dsvm(home.root, "stop", cwd=place)
         words = ["--engine", "qemu"]
+        dsvm(home.root, "stop", cwd=place)
         took = started(home, place, words, lambda: greeted(port))
+        dsvm(home.root, "stop", cwd=place)  # it would take the processors from the other
         bare = bare_boot(disk, place)
+        print(f"emulated boot {count}: dsvm {took:.1f} s, bare {bare:.1f} s", flush=True)
         if count:  # the first one under another engine is not what is measured
             runs.add("emulated boot: dsvm", took)
             runs.add("emulated boot: bare", bare)

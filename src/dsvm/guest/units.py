@@ -26,13 +26,14 @@ def apply(seed: Seed, login: Account, moved: set[str], network: bool, out: Outco
     """
     secrets = _secrets(seed, login)
     stale = _remove_stale({unit["name"] for unit in seed["units"]})
+    new = {unit["name"] for unit in seed["units"] if _is_new(unit)}
     changed = {unit["name"] for unit in seed["units"] if _write(unit)}
     of_os = [unit["name"] for unit in seed["units"] if unit.get("of_os") and not unit["enable"]]
-    if os_units.keep_from_boot(of_os) or stale or changed:
+    if os_units.keep_from_boot(of_os) or stale or changed - new:
         run("systemctl", "daemon-reload")
     for unit in seed["units"]:
         again = unit["name"] in changed | secrets or network or _stands_on(unit, moved)
-        _start(unit, again, out)
+        _start(unit, again, unit["name"] in new, out)
     out.apps = {app["name"]: app["port"] for app in seed["apps"]}
     out.units = [unit["name"] for unit in seed["units"]]
 
@@ -53,6 +54,12 @@ def _secrets(seed: Seed, login: Account) -> set[str]:
         if file.stem not in {app["name"] for app in seed["apps"]}:
             file.unlink()
     return changed
+
+
+def _is_new(unit: SeedUnit) -> bool:
+    """Whether systemd knows nothing of it yet: then it reads the unit's files when it starts it,
+    without a reload, which is slow and which every boot would begin with."""
+    return not unit.get("of_os") and not (UNITS / unit["name"]).exists()
 
 
 def _write(unit: SeedUnit) -> bool:
@@ -97,21 +104,22 @@ def _remove_stale(wanted: Collection[str]) -> list[str]:
     return stale
 
 
-def _start(unit: SeedUnit, again: bool, out: Outcome) -> None:
+def _start(unit: SeedUnit, again: bool, new: bool, out: Outcome) -> None:
     """Queue the start; nobody waits for it, a boot least of all."""
     name = unit["name"]
     if unit.get("of_os") and not os_units.installed(name):
         return  # its package is still to come, and then all of this is done again
     try:
-        # One that failed too often while its packages came would not be started again.
-        run("systemctl", "reset-failed", name, check=False)
-        if again and name.endswith(".socket"):
+        if not new:
+            # One that failed too often while its packages came would not be started again.
+            run("systemctl", "reset-failed", name, check=False)
+        if again and not new and name.endswith(".socket"):
             # It is not opened again while what it started runs.
             run("systemctl", "stop", name, f"{name.removesuffix('.socket')}.service")
             again = False
         if unit["enable"]:
             run("systemctl", "--no-block", "restart" if again else "start", name)
-        elif again:
+        elif again and not new:
             run("systemctl", "--no-block", "try-restart", name)
     except GuestError as failed:
         out.errors.append(f"service {name}: {failed}")
