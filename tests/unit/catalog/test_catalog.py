@@ -71,7 +71,7 @@ def test_every_tool_of_dsvm_loads() -> None:
         "vim",
     ]
     assert list(catalog.machine_bases) == ["debian-13", "debian-12"]
-    assert catalog.profiles_of("r") == ["starter", "deep-learning", "full"]
+    assert catalog.profiles_of("r") == ["starter", "data-science", "deep-learning", "full"]
     assert catalog.profiles_of("pytorch") == ["deep-learning", "full"]
 
 
