@@ -14,6 +14,7 @@ from dsvm.guest.seed import Seed, SeedUnit
 from dsvm.guest.system import GuestError, folder, run, write
 
 MARK = "# of dsvm's seed\n"
+OF_OTHERS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"))
 DROP_IN = "dsvm.conf"
 NETWORK = f"[Service]\nEnvironmentFile=-{NETWORK_ENV}\n"
 IDLE = "[Unit]\nStopWhenUnneeded=yes\n"
@@ -57,9 +58,10 @@ def _secrets(seed: Seed, login: Account) -> set[str]:
 
 
 def _is_new(unit: SeedUnit) -> bool:
-    """Whether systemd knows nothing of it yet: then it reads the unit's files when it starts it,
+    """Whether systemd knows no unit of that name yet: then it reads the files when it starts it,
     without a reload, which is slow and which every boot would begin with."""
-    return not unit.get("of_os") and not (UNITS / unit["name"]).exists()
+    places = [folder / unit["name"] for folder in (UNITS, *OF_OTHERS)]
+    return not unit.get("of_os") and not any(place.exists() for place in places)
 
 
 def _write(unit: SeedUnit) -> bool:
