@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def run_notebook(name, spec):
         return f"kernel `{name}`: {failed}{own_words(spec)}"
     finally:
         if session:
-            call("DELETE", f"/api/sessions/{session['id']}")
+            with suppress(RuntimeError):  # the server has removed that of a kernel that died
+                call("DELETE", f"/api/sessions/{session['id']}")
         # Not through the server, which would leave the file in the person's trash.
         (Path.home() / path).unlink(missing_ok=True)
 
