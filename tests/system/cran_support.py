@@ -56,3 +56,47 @@ def package(contrib: Path, name: str, version: str, needs: str, files: dict[str,
     compiled = "yes" if "src/twice.c" in files else "no"
     index = f"Package: {name}\nVersion: {version}\nImports: {needs}\nMD5sum: {md5}\n"
     return f"{index}NeedsCompilation: {compiled}"
+
+
+# Stand-ins for two packages of CRAN, with as much of their work as the tool `rattle` asks for: what
+# is proven with them is how the tool is made, not what these packages do.
+RPART_PLOT = {
+    "NAMESPACE": "export(prp)\nimport(rpart)\nimportFrom(graphics, plot, text)\n",
+    "R/prp.R": """\
+prp <- function(tree, ...) {
+  plot(tree, margin = 0.1, uniform = TRUE)
+  text(tree, use.n = TRUE, all = TRUE, cex = 1.4)
+}
+""",
+}
+RATTLE = {
+    "NAMESPACE": "export(asRules, fancyRpartPlot, weather)\nimport(rpart.plot)\n",
+    "R/weather.R": """\
+days <- 0:365
+weather <- data.frame(
+  Sunshine = 6 + 5 * sin(days), Humidity3pm = 50 + 30 * cos(days / 2),
+  Pressure3pm = 1012 + 8 * sin(days / 3), WindGustSpeed = 40 + 20 * cos(days / 5),
+  Cloud3pm = days %% 9
+)
+rain <- weather$Pressure3pm < 1010 & weather$Sunshine < 6
+weather$RainTomorrow <- factor(ifelse(rain, "Yes", "No"))
+""",
+    "R/rattle.R": """\
+asRules <- function(model) {
+  leaves <- rownames(model$frame)[model$frame$var == "<leaf>"]
+  for (leaf in leaves) cat(" Rule number:", leaf, "\\n")
+}
+fancyRpartPlot <- function(model, ...) prp(model)
+""",
+}
+
+
+def stand_ins(folder: Path) -> None:
+    """A repository that has `rattle` and what it needs."""
+    contrib = folder / "src" / "contrib"
+    contrib.mkdir(parents=True)
+    stanzas = [
+        package(contrib, "rpart.plot", "3.1.0", "rpart, graphics", RPART_PLOT),
+        package(contrib, "rattle", "5.5.1", "rpart.plot (>= 3.0), stats", RATTLE),
+    ]
+    (contrib / "PACKAGES.gz").write_bytes(gzip.compress("\n\n".join(stanzas).encode()))

@@ -21,6 +21,8 @@ with dsvm_check.server(app, f"{base}/config", env=quiet):
         for label, colour in (("left", "lime"), ("right", "blue")):
             page.get_by_label(label).click()
             page.get_by_role("option", name=colour).click()
+            # A list that is about to close would be taken for the next one's.
+            page.get_by_role("option").first.wait_for(state="detached")
         page.get_by_role("button", name="Submit").click()
         picture = page.locator("img[src*='gradio_api/file']")
         picture.wait_for()
