@@ -18,7 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import rivals_bare
-from benchmarks.support import Figure, Runs, dsvm, empty_home, save, started, told, wait_for
+from benchmarks.support import (
+    Figure,
+    Runs,
+    dsvm,
+    empty_home,
+    link_wheels,
+    save,
+    started,
+    told,
+    wait_for,
+)
 from dsvm.build import debs
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import compose
@@ -98,10 +108,7 @@ class Full:
     def _bare(self, lock: Lock) -> None:
         downloads, work = self.scratch / "downloads", self.scratch / "bare"
         wheels, repository = self.scratch / "wheels", self.scratch / "repository"
-        wheels.mkdir()
-        for wheel in (wheel for one in lock.environments for wheel in one.packages):
-            if not (wheels / wheel.file).exists():
-                (wheels / wheel.file).hardlink_to(downloads / wheel.sha256)
+        link_wheels([lock], downloads, wheels)
         read = [debs.read(one, downloads / one.sha256) for one in lock.os.packages]
         debs.repository(read, lock.os.suite, repository)
         self.runs.time(

@@ -29,6 +29,7 @@ from benchmarks.support import (
     dsvm,
     empty_home,
     files_of,
+    link_wheels,
     ratios,
     save,
     told,
@@ -95,12 +96,7 @@ class Race:
         before, after = self._locked("before", BEFORE), self._locked("after", AFTER)
         self.locks = before, after
         copy_downloads(self.locks, self.warm, self.downloads)
-        self.wheels.mkdir()
-        for lock in self.locks:
-            for one in lock.environments:
-                for wheel in one.packages:
-                    if not (self.wheels / wheel.file).exists():
-                        (self.wheels / wheel.file).hardlink_to(self.downloads / wheel.sha256)
+        link_wheels(self.locks, self.downloads, self.wheels)
         self._repository()
         for base, include in (("minimal", MINIMAL), ("bootable", BOOTABLE)):
             base_tree(before.os.suite, self.repository, self.scratch / f"{base}.tar", include)

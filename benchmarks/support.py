@@ -186,6 +186,14 @@ def copy_downloads(locks: Sequence[Lock], warm: Home, folder: Path) -> None:
         shutil.copyfile(Store(warm.store).get(digest), folder / digest)
 
 
+def link_wheels(locks: Sequence[Lock], downloads: Path, folder: Path) -> None:
+    """The wheels of the locks under their own names in a new folder, out of `copy_downloads`'s."""
+    folder.mkdir()
+    for wheel in (wheel for lock in locks for one in lock.environments for wheel in one.packages):
+        if not (folder / wheel.file).exists():
+            (folder / wheel.file).hardlink_to(downloads / wheel.sha256)
+
+
 def empty_home(root: Path, downloads: Path, warm: Home) -> Home:
     """A home in which nothing is built; its store has the downloads, known to be sound."""
     store = Store(root / "store")

@@ -8,6 +8,8 @@ import io
 import tarfile
 from pathlib import Path
 
+Package = tuple[str, str, str, dict[str, str]]
+"""Name, version, what it needs, its files."""
 DOUBLE_C = """\
 #include <R.h>
 #include <Rinternals.h>
@@ -29,13 +31,19 @@ ANSWER = {
 
 def repository(folder: Path) -> None:
     """`dsvmAnswer` needs `dsvmTwice` (>= 1.1), which is there in two versions."""
+    packages = [
+        ("dsvmTwice", "1.0", "R (>= 3.5)", TWICE),
+        ("dsvmTwice", "1.10-1", "R (>= 3.5)", TWICE),
+        ("dsvmAnswer", "0.1", "dsvmTwice (>= 1.1),\n    stats", ANSWER),
+    ]
+    _publish(folder, packages)
+
+
+def _publish(folder: Path, packages: list[Package]) -> None:
+    """Write the packages and their index."""
     contrib = folder / "src" / "contrib"
     contrib.mkdir(parents=True)
-    stanzas = [
-        package(contrib, "dsvmTwice", "1.0", "R (>= 3.5)", TWICE),
-        package(contrib, "dsvmTwice", "1.10-1", "R (>= 3.5)", TWICE),
-        package(contrib, "dsvmAnswer", "0.1", "dsvmTwice (>= 1.1),\n    stats", ANSWER),
-    ]
+    stanzas = [package(contrib, *one) for one in packages]
     (contrib / "PACKAGES.gz").write_bytes(gzip.compress("\n\n".join(stanzas).encode()))
 
 
@@ -93,10 +101,8 @@ fancyRpartPlot <- function(model, ...) prp(model)
 
 def stand_ins(folder: Path) -> None:
     """A repository that has `rattle` and what it needs."""
-    contrib = folder / "src" / "contrib"
-    contrib.mkdir(parents=True)
-    stanzas = [
-        package(contrib, "rpart.plot", "3.1.0", "rpart, graphics", RPART_PLOT),
-        package(contrib, "rattle", "5.5.1", "rpart.plot (>= 3.0), stats", RATTLE),
+    packages = [
+        ("rpart.plot", "3.1.0", "rpart, graphics", RPART_PLOT),
+        ("rattle", "5.5.1", "rpart.plot (>= 3.0), stats", RATTLE),
     ]
-    (contrib / "PACKAGES.gz").write_bytes(gzip.compress("\n\n".join(stanzas).encode()))
+    _publish(folder, packages)

@@ -20,11 +20,10 @@ from dsvm.catalog import load_catalog
 from dsvm.catalog.load import PACKAGE
 from dsvm.catalog.model import Tool
 from dsvm.home import Home
-from dsvm.machines.machine import Machine
-from dsvm.machines.state import Machines
 from dsvm.progress import Silent
 from dsvm.verify import Report, verify
 from tests.system.lock_support import serving
+from tests.system.project import Project
 from tests.system.typed import Dsvm
 from tests.unit.build.examples import make_deb
 
@@ -77,14 +76,8 @@ PAGE = f'<script src="{OWN}/{OWN}.nocache.js"></script>\n'
 
 
 @dataclass(frozen=True)
-class Editor:
-    dsvm: Dsvm
-    folder: Path
-    home: Home
-
-    @property
-    def machine(self) -> Machine:
-        return Machines(self.home).get(NAME)
+class Editor(Project):
+    """The machine with the renamed tool."""
 
     @property
     def tool(self) -> Tool:
@@ -105,7 +98,7 @@ def editor(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) -> 
         renamed(folder / "our-tools" / OWN, server.url(deb.name))
         done = dsvm("up", "--yes", cwd=folder, timeout_s=1800)
         assert done.returncode == 0, done.stdout + done.stderr
-        yield Editor(dsvm, folder, home)
+        yield Editor(home, dsvm, folder)
         dsvm("rm", NAME, "--yes")
 
 

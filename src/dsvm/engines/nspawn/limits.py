@@ -57,8 +57,7 @@ def make_room() -> str | None:
     """
     if room():
         return None
-    before = limit()
-    after = max(RAISED, 2 * before)
+    before, after = limit(), _more()
     try:
         set_limit(after)
     except OSError as refused:
@@ -70,7 +69,11 @@ def make_room() -> str | None:
 
 def remedy() -> str:
     """What a person types to have more of them."""
-    return f"sudo sysctl -w {SETTING}={max(RAISED, 2 * limit())} on the host itself, and {KEEP}"
+    return f"sudo sysctl -w {SETTING}={_more()} on the host itself, and {KEEP}"
+
+
+def _more() -> int:
+    return max(RAISED, 2 * limit())
 
 
 def _full(cause: str) -> DsvmError:
