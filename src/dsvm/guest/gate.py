@@ -120,7 +120,8 @@ class Gate:
     def __init__(self, key: Key, door: Path) -> None:
         self._key = key
         self._door = door
-        self._connections = 0
+        # The loop itself forgets a task whose client has said all it has to say.
+        self._connections = set[asyncio.Task[None]]()
         self._came = asyncio.Event()
 
     async def serve(self, listening: socket.socket, idle_s: float) -> None:
@@ -134,13 +135,15 @@ class Gate:
                         return
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
+        task = asyncio.current_task()
+        assert task
+        self._connections.add(task)
         try:
             await self._answer(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             pass  # who asked, or the app, has gone
         finally:
-            self._connections -= 1
+            self._connections.remove(task)
             self._came.set()
             writer.close()
 

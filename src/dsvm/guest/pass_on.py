@@ -34,10 +34,15 @@ def _listening() -> list[socket.socket]:
 
 
 async def _serve(doors: list[socket.socket], path: str, port: int) -> None:
+    # The loop itself forgets a task whose client has said all it has to say.
+    tasks = set[asyncio.Task[None] | None]()
+
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
         with suppress(OSError):  # whoever it was has gone, or the server has
             await _join(reader, writer, await _server(writer, path, port))
         writer.close()
+        tasks.remove(asyncio.current_task())
 
     # Not `start_unix_server`: since Python 3.13 that one takes the path away when it ends.
     servers = [await asyncio.start_server(connected, sock=door, limit=CHUNK) for door in doors]

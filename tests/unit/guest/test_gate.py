@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 import time
@@ -93,6 +94,8 @@ def _answer(connection: socket.socket, heads: list[bytes]) -> None:
         wanted = [int(line[16:]) for line in head.split(b"\r\n") if line.startswith(b"Content-Len")]
         while len(body) < sum(wanted):
             body += connection.recv(65536)
+        if b"X-Slow" in head:
+            time.sleep(0.5)
         connection.settimeout(0.2)
         with suppress(TimeoutError):
             body += connection.recv(65536)
@@ -150,6 +153,18 @@ def test_a_page_of_another_port_cannot_use_the_cookie(served: Served) -> None:
 
     assert served.get("/", cookie=COOKIE, origin=own).status_code == 200
     assert served.get("/", cookie=COOKIE, origin=other).status_code == 403
+
+
+def test_who_says_that_nothing_more_comes_still_gets_the_answer(served: Served) -> None:
+    request = f"GET / HTTP/1.1\r\nHost: h\r\nCookie: {COOKIE}\r\nX-Slow: 1\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+        connection.sendall(request.encode())
+        connection.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
+        gc.collect()
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("served", [0.3], indirect=True)

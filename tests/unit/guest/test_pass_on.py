@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,7 @@ from dsvm.guest.pass_on import connect_as, peer
 
 NOBODY = 65534
 WAIT_S = 10
+OTHERS = 300
 
 
 @pytest.fixture
@@ -54,6 +56,10 @@ def _echo(listening: socket.socket) -> None:
         while data := line.recv(65536):
             line.sendall(data)
         line.close()
+
+
+def dial(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)
 
 
 def _send(line: socket.socket, words: bytes) -> None:
@@ -117,6 +123,22 @@ def test_both_ways_pass_all_bytes_and_the_end(server: tuple[str, int], tmp_path:
 
     assert by_path == f"{os.geteuid()}\n".encode() + words
     assert by_port == b"-1\n" + words
+
+
+def test_a_client_that_says_no_more_still_gets_a_late_answer(tmp_path: Path) -> None:
+    """Others come and go meanwhile, so that Python looks for what nobody needs any longer."""
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        given = (str(tmp_path / "nobody"), slow.getsockname()[1])
+        with PassingOn(given, tmp_path) as (_, port), closing(dial(port)) as client:
+            client.shutdown(socket.SHUT_WR)
+            line, _ = slow.accept()
+            assert line.recv(1) == b""
+            for _ in range(OTHERS):
+                dial(port).close()
+                slow.accept()[0].close()
+            with closing(line):
+                line.sendall(b"late")
+            assert client.recv(4) == b"late"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can connect as somebody else")
