@@ -22,6 +22,7 @@ from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
 from dsvm.store import Store
+from tests.system.persons import make_key, public_key, user
 from tests.system.ports import LOOPBACK, listeners_of, named, processes
 from tests.system.spare import command
 from tests.system.typed import Dsvm
@@ -48,14 +49,12 @@ def machine(home: Home, dsvm: Dsvm) -> Machine:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dsvm.toml").write_text(
         'name = "both"\nprofile = ""\ntools = ["python"]\n[size]\ncpus = 2\nmemory = "1G"\n'
-        "[users.ann]\n"
     )
     key = home.root / "definitions" / "ann"
     if not key.exists():
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    public = key.with_suffix(".pub").read_text().strip()
+        make_key(key)
     with (folder / "dsvm.toml").open("a") as definition:
-        definition.write(f'keys = ["{public}"]\n[mounts]\n')
+        definition.write(f"{user('ann', public_key(key))}\n[mounts]\n")
         for name, protected in (("shown", ""), ("kept", ":ro")):
             place = shared(home, name)
             place.mkdir(exist_ok=True)

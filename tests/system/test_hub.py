@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,7 @@ import pytest
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
+from tests.system.persons import Person, make_key, public_key, user
 from tests.system.typed import Dsvm
 
 NAME = "hub"
@@ -41,30 +42,23 @@ class Hub:
     def define(self, *users: str) -> None:
         lines = [f'name = "{NAME}"', 'profile = ""', 'tools = ["jupyterhub"]']
         lines += ["[size]", "cpus = 2", 'memory = "3G"']
-        for user in users:
-            public = (self.keys / f"{user}.pub").read_text().strip()
-            lines += [f"[users.{user}]", f'keys = ["{public}"]']
+        lines += [user(name, public_key(self.keys / name)) for name in users]
         (self.folder / "dsvm.toml").write_text("\n".join(lines) + "\n")
         done = self.dsvm("up", "--yes", cwd=self.folder, timeout_s=1800)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def ssh(self, user: str, *more: str) -> list[str]:
-        found = replace(self.machine.ssh, login=user, identity=self.keys / user)
-        return ["ssh", "-o", "ControlPath=none", *more, *found.argv()[1:]]
+    def person(self, name: str) -> Person:
+        return Person(self.machine, name, self.keys / name)
 
-    def type(self, user: str, line: str) -> str:
-        argv = [*self.ssh(user), line]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.strip()
+    def type(self, name: str, script: str) -> str:
+        return self.person(name).type(script).stdout.strip()
 
     @contextmanager
-    def browser(self, user: str) -> Iterator[httpx.Client]:
+    def browser(self, name: str) -> Iterator[httpx.Client]:
         """Through a tunnel of the user's own, with the cookies of a new browser."""
         port = free_port()
-        tunnel = subprocess.Popen(
-            self.ssh(user, "-N", "-L", f"127.0.0.1:{port}:127.0.0.1:{INSIDE}")
-        )
+        way = f"127.0.0.1:{port}:127.0.0.1:{INSIDE}"
+        tunnel = subprocess.Popen(self.person(name).ssh("-N", "-L", way))
         base = f"http://127.0.0.1:{port}"
         try:
             with httpx.Client(
@@ -75,14 +69,14 @@ class Hub:
             tunnel.terminate()
             tunnel.wait()
 
-    def signed_in(self, user: str, client: httpx.Client) -> None:
+    def signed_in(self, name: str, client: httpx.Client) -> None:
         """Until the user's own server is there."""
-        address = self.type(user, ASK)
+        address = self.type(name, ASK)
         way = address.removeprefix(f"http://127.0.0.1:{INSIDE}")
         assert way.startswith("/hub/sign-in?token="), address
         eventually(client, way, "/")
         client.get("/hub/spawn")
-        eventually(client, f"/user/{user}/lab", f"/user/{user}/lab")
+        eventually(client, f"/user/{name}/lab", f"/user/{name}/lab")
 
 
 def free_port() -> int:
@@ -112,9 +106,8 @@ def eventually(client: httpx.Client, way: str, leads: str) -> None:
 def hub(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     folder, keys = home.root / "definitions" / NAME, tmp_path_factory.mktemp("keys")
     folder.mkdir(parents=True, exist_ok=True)
-    for user in ("ada", "bob"):
-        words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / user)]
-        subprocess.run(words, check=True)
+    for name in ("ada", "bob"):
+        make_key(keys / name)
     dsvm("rm", NAME, "--yes")
     found = Hub(home, dsvm, folder, keys)
     found.define("ada", "bob")

@@ -20,6 +20,7 @@ from dsvm.lock import read_lock
 from dsvm.machines.ports import choose_port
 from dsvm.progress import Silent
 from dsvm.store import Store
+from tests.system.persons import make_key
 from tests.system.typed import CHECKOUT, Dsvm
 
 PAGE = (CHECKOUT / "docs/images.md").read_text()
@@ -58,8 +59,7 @@ def inside(folder: Path, home: Home) -> Iterator[Run]:
     """Runs a command in the machine that booted from it, as its first user or another."""
     key = folder / "key"
     key.unlink(missing_ok=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    public = key.with_suffix(".pub").read_text().strip()
+    public = make_key(key)
     user_data = block("yaml").replace("ssh-ed25519 AAAA... ada@laptop", public)
     (folder / "user-data").write_text(user_data)
     for left in ("disk.qcow2", "seed.img", "console.log"):

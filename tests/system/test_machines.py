@@ -16,6 +16,7 @@ from dsvm.home import Home
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
+from tests.system.persons import make_key, user
 from tests.system.typed import CHECKOUT, Dsvm
 
 
@@ -130,11 +131,9 @@ def test_a_changed_definition_is_applied_and_home_stays(
     (own_folder / "notebooks" / "one.ipynb").write_text("{}")
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "data.csv").write_text("1,2\n")
-    key = tmp_path / "ada"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     define(
         own_folder,
-        f'[users.ada]\nkeys = ["{key.with_suffix(".pub").read_text().strip()}"]',
+        user("ada", make_key(tmp_path / "ada")),
         '[files]\n"~/notebooks" = "notebooks/"',
         f'[mounts]\n"~/data" = "{tmp_path}/shared:ro"',
         packages='"tree"',

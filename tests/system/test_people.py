@@ -19,6 +19,7 @@ from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
 from tests.system.kernels import answer, await_kernels, kernels
+from tests.system.persons import Person, make_key, public_key, user
 from tests.system.typed import Dsvm
 
 NAME = "people"
@@ -26,25 +27,6 @@ ONE = "/opt/dsvm/envs/one"
 OLD, NEW = "0.8.10", "0.9.0"
 VERSION = "import tabulate; print(tabulate.__version__)"
 PREFIX = "import sys; print(sys.prefix)"
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody who comes by SSH with a key of their own."""
-
-    machine: Machine
-    name: str
-    key: Path
-
-    def type(self, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """A script of the shell; a connection of its own, as every login is one."""
-        ssh = replace(self.machine.ssh, login=self.name, identity=self.key)
-        _, *words = ssh.argv(["bash", "-c", script])
-        done = subprocess.run(
-            ["ssh", "-o", "ControlPath=none", *words], capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0 or not check, done.stdout + done.stderr
-        return done
 
 
 @dataclass(frozen=True)
@@ -78,9 +60,7 @@ class People:
         lines += ["[environments.one]", f'requirements = ["tabulate=={OLD}", "uv"]']
         lines += ["[size]", "cpus = 1", 'memory = "1G"']
         lines += ["[mounts]", f'"~/shared" = "{self.shared}"']
-        for user in users:
-            public = (self.keys / f"{user}.pub").read_text().strip()
-            lines += [f"[users.{user}]", f'keys = ["{public}"]']
+        lines += [user(name, public_key(self.keys / name)) for name in users]
         (self.folder / "dsvm.toml").write_text("\n".join(lines) + "\n")
 
     def up(self) -> dict[str, Any]:
@@ -100,9 +80,8 @@ class People:
 def people(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     folder, keys = home.root / "definitions" / NAME, tmp_path_factory.mktemp("keys")
     (folder / "shared").mkdir(parents=True, exist_ok=True)
-    for user in ("ada", "bob"):
-        words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / user)]
-        subprocess.run(words, check=True)
+    for name in ("ada", "bob"):
+        make_key(keys / name)
     dsvm("rm", NAME, "--yes")
     found = People(home, dsvm, folder, keys)
     found.define("ada", "bob")

@@ -22,6 +22,7 @@ import zstandard
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.machines.state import Machines
+from tests.system.persons import make_key, public_key, user
 from tests.system.ports import own_address
 from tests.system.proxy import proxy
 from tests.system.typed import Dsvm
@@ -50,11 +51,15 @@ class Planted:
         return Machines(self.home).get(NAME)
 
     def define(self, inherit: bool) -> None:
-        key = (self.folder / "ada.pub").read_text().strip()
         lines = [f'name = "{NAME}"', 'profile = ""', 'tools = ["git"]']
         # A version that no other test asks for: its layer is built with the password around.
         lines += ["[environments.one]", 'requirements = ["tabulate==0.8.9"]']
-        lines += ["[size]", "cpus = 1", 'memory = "1G"', "[users.ada]", f'keys = ["{key}"]']
+        lines += [
+            "[size]",
+            "cpus = 1",
+            'memory = "1G"',
+            user("ada", public_key(self.folder / "ada")),
+        ]
         lines += ["[network]", f"inherit = {str(inherit).lower()}"]
         (self.folder / "dsvm.toml").write_text("\n".join(lines) + "\n")
 
@@ -86,8 +91,7 @@ def planted(home: Home, dsvm: Dsvm, tmp_path_factory: pytest.TempPathFactory) ->
     folder.mkdir(parents=True, exist_ok=True)
     for file in ("ada", "ada.pub", "dsvm.lock"):
         (folder / file).unlink(missing_ok=True)
-    key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "ada")]
-    subprocess.run(key, check=True)
+    make_key(folder / "ada")
     dsvm("rm", NAME, "--yes")
     with proxy(address, USER) as server:
         (settings / "pip.conf").write_text(

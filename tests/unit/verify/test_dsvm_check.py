@@ -139,6 +139,37 @@ with dsvm_check.answering(Service) as at:
     assert json.loads(done.stdout) == {"body": [6, 7]}, done.stderr
 
 
+def test_an_app_is_visited_as_its_person_does_who_signs_in_once(tmp_path: Path) -> None:
+    gate = """
+        signs_in = self.path == "/dsvm-signin/of-this-machine/start.html"
+        known = self.headers["Cookie"] == "mine=1"
+        self.send_response(302 if signs_in else 200 if known else 403)
+        if signs_in:
+            self.send_header("Set-Cookie", "mine=1; Path=/")
+            self.send_header("Location", "/start.html")
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+"""
+    done = check(
+        tmp_path,
+        served(gate.strip())
+        + """
+from pathlib import Path
+dsvm_check.APPS = Path.cwd()
+with dsvm_check.answering(Service) as at:
+    port = at.rpartition(":")[2]
+    Path("editor.env").write_text(f"DSVM_TOKEN=of-this-machine\\nDSVM_PORT={port}\\n")
+    visit = dsvm_check.Visit("editor", "start.html")
+    dsvm_check.passed(page=visit.page, more=visit.get("/more").decode())
+    Path("editor.env").write_text(f"DSVM_TOKEN=of-another\\nDSVM_PORT={port}\\n")
+    dsvm_check.Visit("editor")
+""",
+    )
+
+    assert json.loads(done.stdout) == {"page": "/start.html", "more": "/more"}, done.stderr
+    assert "/dsvm-signin/of-another/ answers 403: /dsvm-signin/of-another/" in done.stderr
+
+
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_program_that_fails_is_told_in_its_own_words(tmp_path: Path, stream: str) -> None:
     to = ">&2" if stream == "stderr" else ""

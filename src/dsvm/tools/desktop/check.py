@@ -2,8 +2,6 @@
 
 import os
 import time
-import urllib.request
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import desktop
@@ -13,15 +11,9 @@ import turn
 
 dsvm_check.lives_in("desktop")
 told = Path.home() / f"dsvm-check-{os.getpid()}"
-opener = urllib.request.build_opener(
-    urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
-)
 began = time.perf_counter()
-with opener.open(
-    dsvm_check.address("desktop", "/dsvm-signin/{token}/vnc.html"), timeout=120
-) as page:
-    text = page.read().decode()
-assert "<title>noVNC</title>" in text, f"its page begins {text[:200]!r}"
+page = dsvm_check.Visit("desktop", "vnc.html").page
+assert "<title>noVNC</title>" in page, f"its page begins {page[:200]!r}"
 screen = rfb.Viewer("/run/desktop/display.sock")
 before = desktop.shown(screen, "ds")
 shown_s = time.perf_counter() - began

@@ -12,12 +12,6 @@ import dsvm_check
 dsvm_check.lives_in("browser")
 # A name of its own: a person's notebooks stay.
 BOOK = Path.home() / f"dsvm-check-{os.getpid()}.ipynb"
-EMPTY = """{
- "cells": [{"cell_type": "code", "id": "one", "source": "", "metadata": {}, "outputs": [],
-            "execution_count": null}],
- "metadata": {"kernelspec": {"name": "base", "display_name": "base", "language": "python"}},
- "nbformat": 4, "nbformat_minor": 5
-}"""
 # A workspace of its own: what a person had open is not looked for.
 way = f"/lab/workspaces/{BOOK.stem}/tree/{BOOK.name}?token={{token}}"
 base, token = dsvm_check.app("jupyterlab")
@@ -40,18 +34,11 @@ def end():
     ask("DELETE", f"lab/api/workspaces/{BOOK.stem}")
 
 
-BOOK.write_text(EMPTY)
+BOOK.write_text(dsvm_browser.NOTEBOOK)
 try:
     start = time.perf_counter()
     with dsvm_browser.page(dsvm_check.address("jupyterlab", way)) as page:
-        # What is run before the kernel is there is forgotten.
-        page.locator("#jp-main-statusbar").get_by_text("Idle").wait_for()
-        page.locator(".jp-Notebook .jp-CodeCell .cm-content").click()
-        page.keyboard.type("import sys; print(6 * 7, sys.prefix)")
-        page.keyboard.press("Control+Enter")
-        answer = page.locator(".jp-OutputArea-output pre").first
-        answer.wait_for()
-        said = answer.inner_text().strip()
+        said = dsvm_browser.run_cell(page, "import sys; print(6 * 7, sys.prefix)")
         took = time.perf_counter() - start
     end()
 finally:

