@@ -5,84 +5,32 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from dsvm.catalog import load_catalog
-from dsvm.catalog.compose import EnvironmentPlan
 from dsvm.catalog.model import SourceOnly
 from dsvm.errors import DsvmError
-from dsvm.home import Home
 from dsvm.lock import fetch_all
-from dsvm.lock.hints import Hints
-from dsvm.lock.model import LockedEnvironment, PythonPackage
 from dsvm.lock.npm import fetch_npm, lock_npm
-from dsvm.lock.python import Resolver
-from dsvm.lock.pythonhost import PythonHost, python_host
-from dsvm.lock.trees import target_for
-from dsvm.lock.wheels import Target
 from dsvm.programs import run
 from dsvm.store import Store
 from tests.system.faulty import WAYS, faulty
+from tests.system.lock_lab import Lab, made, target_of, versions
 from tests.system.lock_support import (
-    Server,
     archive,
     index,
     npm_package,
     npm_tool,
-    serving,
-    wheel,
 )
 from tests.unit.lock.examples import environment, example, plan, source
 from tests.unit.lock.examples import wheel as pin
 
-BASES = load_catalog().bases
-
-
-def target_of(python: str | None) -> tuple[Target, str | None]:
-    target, other = target_for(python, BASES["debian-13"], BASES)
-    return target, other.python if other else None
-
-
-@dataclass
-class Lab:
-    """A host whose Python index is the test's."""
-
-    web: Path
-    server: Server
-    home: Home
-    find_links: tuple[str, ...] = ()
-    overrides: dict[str, str] = field(default_factory=dict)
-    more_env: dict[str, str] = field(default_factory=dict)
-    index: str = ""
-
-    @property
-    def resolver(self) -> Resolver:
-        env = python_host({"pypi": self.index or self.server.url("pypi/simple")}).env
-        host = PythonHost(self.find_links, {**env, **self.more_env})
-        return Resolver(host, self.home, Hints(self.home), self.overrides, refresh=True)
-
-    def lock(self, plan: EnvironmentPlan, *old: PythonPackage) -> LockedEnvironment:
-        return self.resolver.environment(plan, "cpu", target_of, old)
-
-    def offer(self, place: str, name: str, version: str, **more: str) -> Path:
-        needs = tuple(more.pop("needs", "").split())
-        path = wheel(self.web / place / "files", name, version, **more, needs=needs)
-        index(self.web / place)
-        return path
-
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    (tmp_path / "web").mkdir()
-    with serving(tmp_path / "web") as server:
-        yield Lab(tmp_path / "web", server, Home(tmp_path / "home"))
-
-
-def versions(locked: LockedEnvironment) -> dict[str, str]:
-    return {package.name: package.version for package in locked.packages}
+    with made(tmp_path) as found:
+        yield found
 
 
 def test_an_environment_is_locked_with_all_it_needs(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from dsvm.catalog import load_catalog
@@ -22,6 +23,7 @@ from dsvm.lock.python import Resolver
 from dsvm.lock.pythonhost import python_host
 from dsvm.lock.request import request_digest
 from dsvm.lock.trees import Trees, architecture, target_for, tools_roots
+from dsvm.lock.variants import NO_OTHER, alike, beside, lock_alike
 from dsvm.lock.wheels import Target
 from dsvm.progress import Progress, Silent, Step
 from dsvm.store import Store
@@ -65,27 +67,19 @@ class _Locking:
     hints: Hints
 
     def run(self, request: str, progress: Progress) -> Lock:
-        plans = [
-            (plan, variant)
-            for plan in self.composition.environments
-            for variant in self.composition.variants
-            if variant in plan.requirements
-        ]
+        plans = self.composition.environments
         tools = self.composition.tools
         parts = 2 + len(plans) + sum(bool(tool.npm) + bool(tool.origins) for tool in tools)
         with progress.step("locking", parts, "parts") as step, ThreadPoolExecutor(8) as pool:
             jobs = _Jobs(pool, step)
             os_tree = jobs.start("OS packages", self._os)
             tools_tree = jobs.start("building tools", self._tools)
-            environments = [
-                jobs.start(f"{plan.name} ({variant})", self._environment, plan, variant)
-                for plan, variant in plans
-            ]
+            environments = [jobs.start(plan.name, self._builds, plan) for plan in plans]
             npm = [jobs.start(tool.name, self._npm, tool) for tool in tools if tool.npm]
             origins = [jobs.start(tool.name, self._origin, tool) for tool in tools if tool.origins]
             jobs.join()
             taken = [job.result() for job in origins]
-            locked = tuple(env.result() for env in environments)
+            locked = tuple(build for job in environments for build in job.result())
             return Lock(
                 version=1,
                 request=request,
@@ -135,16 +129,23 @@ class _Locking:
         old = self.keep.tools(self.bases[base].suite, packages)
         return old or self._trees.tools(self.keep.tools_pins())
 
-    def _environment(self, plan: EnvironmentPlan, variant: Variant) -> LockedEnvironment:
+    def _builds(self, plan: EnvironmentPlan) -> tuple[LockedEnvironment, ...]:
+        wanted = [one for one in self.composition.variants if one in plan.requirements]
+        return lock_alike(plan, wanted, partial(self._environment, plan))
+
+    def _environment(
+        self, plan: EnvironmentPlan, variant: Variant, other: LockedEnvironment | None
+    ) -> LockedEnvironment:
         old = self.keep.environment(plan, variant, plan.python or self.composition.base.python)
-        if old:
+        if old and (other is None or alike(plan, old, other)):
             return old
         sources = self.composition.sources
         resolver = Resolver(
             python_host(sources), self.home, self.hints, sources, self.keep.looks_for_new
         )
         pins = self.keep.environment_pins(plan, variant)
-        return resolver.environment(plan, variant, self._target, pins)
+        found = beside(plan, variant, other) if other else NO_OTHER
+        return resolver.environment(plan, variant, self._target, pins, found)
 
     def _target(self, python: str | None) -> tuple[Target, str | None]:
         target, other = target_for(python, self.composition.base, self.bases)

@@ -28,6 +28,7 @@ from dsvm.lock.clash import explained, find_clash
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import LockedEnvironment, PythonPackage
 from dsvm.lock.pythonhost import PythonHost
+from dsvm.lock.variants import NO_OTHER, Beside
 from dsvm.lock.wheels import Target, Wheel, read_pylock
 from dsvm.patience import LONGER, patient
 from dsvm.programs import ProgramFailed, TimedOut, run
@@ -61,10 +62,12 @@ class Resolver:
         variant: Variant,
         target_of: TargetOf,
         old: Sequence[PythonPackage] = (),
+        beside: Beside = NO_OTHER,
     ) -> LockedEnvironment:
         """Lock one variant from the first of its sources that has it.
 
-        `old` are pins that are kept where they still fit. Raises `DsvmError` with what every
+        `old` are pins that are kept where they still fit; what another build has `beside` goes
+        before them. Raises `DsvmError` with what every
         source said when none has it.
         """
         sources = [source for source in plan.sources if variant in source.variants] or [HOST]
@@ -78,7 +81,7 @@ class Resolver:
                 tried.append(f"{source.name}: {unfit}")
                 continue
             try:
-                wheels = self._compile(plan, variant, source, target, old)
+                wheels = self._compile(plan, variant, source, target, old, beside)
             except ProgramFailed as fault:
                 failed = fault
                 late = isinstance(fault, TimedOut)
@@ -112,7 +115,7 @@ class Resolver:
 
         def solve(texts: Sequence[str]) -> list[Wheel]:
             only = replace(plan, requirements={variant: tuple(texts)})
-            return self._compile(only, variant, source, target, ())
+            return self._compile(only, variant, source, target, (), NO_OTHER)
 
         try:
             clash = find_clash(asked, solve)
@@ -178,8 +181,10 @@ class Resolver:
         source: PythonSource,
         target: Target,
         old: Sequence[PythonPackage],
+        beside: Beside,
     ) -> list[Wheel]:
-        """Resolve with the old versions; if they no longer go together, near them."""
+        """Resolve with the old versions and those of the other build; if they do not go together,
+        near them."""
         places, flat = self._places(source)
         resolve = partial(
             self._uv,
@@ -194,12 +199,13 @@ class Resolver:
             source_only=plan.source_only,
             log=self.home.logs / f"lock-{plan.name}-{variant}.log",
         )
-        if old:
+        known = {one.name: one for one in [*beside.others, *old, *beside.firm]}
+        if known:
             # Preferences alone are not enough: with several indexes uv 0.13 takes another version
             # where the first index that has the preferred one has no fitting wheel of it.
             with suppress(ProgramFailed):
-                return resolve(constraints=old)
-        return resolve(preferences=old)
+                return resolve(constraints=list(known.values()))
+        return resolve(constraints=beside.firm, preferences=old)
 
     def _uv(
         self,
