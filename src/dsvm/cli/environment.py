@@ -102,10 +102,12 @@ def _split(words: list[str]) -> tuple[str | None, str]:
 
 
 def _row(one: dict[str, Any]) -> dict[str, str]:
+    variant = "own" if one["own"] else one["variant"] or f"FAILED: {one['error']}"
+    why = f" ({one['reason']})" if one.get("reason") else ""
     return {
         "name": one["name"],
         "python": one["python"],
-        "variant": "own" if one["own"] else one["variant"] or f"FAILED: {one['error']}",
+        "variant": variant + why,
         "changed": "by you" if one["changed"] else "",
         "path": one["mountpoint"],
     }

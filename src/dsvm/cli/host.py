@@ -1,4 +1,4 @@
-"""doctor and gc: this host, and what dsvm keeps on it."""
+"""doctor, hardware and gc: this host, and what dsvm keeps on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsvm.cli.call import Call, command
+from dsvm.cli import complete
+from dsvm.cli.call import Call, command, machine_meant
 
 if TYPE_CHECKING:
     from dsvm.host.finding import Finding
@@ -18,6 +19,7 @@ MARKS = {True: "ok", False: "NO", None: "-"}
 def register(app: typer.Typer) -> None:
     command(app, json=True)(gc)
     command(app, json=True)(doctor)
+    command(app, json=True)(hardware)
 
 
 def gc(
@@ -53,6 +55,30 @@ def doctor(call: Call) -> int:
     else:
         call.console.table([_row(finding) for finding in findings], ["", "what", "found"])
     return 0 if usable(findings) else 1
+
+
+def hardware(
+    call: Call,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="A machine; default: this computer.",
+            autocompletion=complete.machines,
+        ),
+    ] = None,
+) -> None:
+    """Processors, memory and GPUs, and why a GPU is not used."""
+    from dsvm.guest.hardware import Look, rows
+    from dsvm.machines.hardware import inside
+
+    told = inside(machine_meant(call, name)) if name else Look().hardware().json()
+    if call.json:
+        call.console.json(told)
+        return
+    call.console.table(
+        [{"what": what, "found": found} for what, found in rows(told)], ["what", "found"]
+    )
 
 
 def _row(finding: Finding) -> dict[str, str]:

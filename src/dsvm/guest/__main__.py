@@ -1,5 +1,5 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `gate`, `grow`, `pass-on`, `renew`, `view`,
-`wait-for`, `watch`, `work`."""
+"""The command `dsvm-guest`: `apply`, `env ...`, `gate`, `grow`, `hardware`, `pass-on`, `renew`,
+`view`, `wait-for`, `watch`, `work`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     grow = commands.add_parser("grow", help="let the root file system take BYTES of its disk")
     grow.set_defaults(do=_grow)
     grow.add_argument("bytes", metavar="BYTES", type=int)
+    hardware = commands.add_parser("hardware", help="processors, memory, GPUs; which can be used")
+    hardware.set_defaults(do=_hardware)
+    hardware.add_argument("--json", action="store_true", help="as JSON on stdout")
     pass_on = commands.add_parser("pass-on", help="pass each connection on as who it is")
     pass_on.set_defaults(do=_pass_on)
     pass_on.add_argument("path", metavar="PATH", help="the server's socket")
@@ -84,6 +87,17 @@ def _grow(asked: argparse.Namespace) -> int:
     from dsvm.guest.grow import grow
 
     grow(asked.bytes)
+    return 0
+
+
+def _hardware(asked: argparse.Namespace) -> int:
+    from dsvm.guest.hardware import Look, rows
+
+    told = Look().hardware().json()
+    for what, found in [] if asked.json else rows(told):
+        print(f"{what:<10} {found}")
+    if asked.json:
+        print(json.dumps(told))
     return 0
 
 

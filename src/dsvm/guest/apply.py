@@ -72,11 +72,11 @@ def _apply(seed: Seed, out: Outcome) -> None:
     with _timed(out, "mounts"):
         mounts.apply(login, home, out.errors)
     with _timed(out, "environments"):
-        gpu = hardware.nvidia()
-        _tell_gpu(seed, gpu, out)
+        nvidia = hardware.Look().nvidia()
+        _tell_gpu(seed, nvidia, out)
         here = views.mounted()
         there = [person for person in people if person.name in here]
-        moved = environments.apply(seed, gpu, login, there, out)
+        moved = environments.apply(seed, nvidia, login, there, out)
         views.forget()
     with _timed(out, "kernels"):
         pythons = {one.name: one.python for one in out.environments if one.variant}
@@ -94,13 +94,13 @@ def _once_a_boot() -> None:
         BOOTED.touch()
 
 
-def _tell_gpu(seed: Seed, gpu: hardware.Gpu, out: Outcome) -> None:
+def _tell_gpu(seed: Seed, nvidia: hardware.Nvidia, out: Outcome) -> None:
     may = seed["accelerator"] != "cpu"
-    out.accelerator = "nvidia" if may and gpu.usable else "cpu"
-    if not may or not gpu.present:
+    out.accelerator = "nvidia" if may and nvidia.usable else "cpu"
+    if not may or not nvidia.present:
         return
-    if gpu.problem:
-        out.errors.append(f"a GPU is there but unused: {gpu.problem}")
+    if fault := nvidia.fault:
+        out.errors.append(f"a GPU is there but unused: {fault.text}; {fault.remedy}")
     elif not any("nvidia" in one["variants"] for one in seed["environments"]):
         out.notes.append("a GPU is there; no environment of this machine has a build for it")
 

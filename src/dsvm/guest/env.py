@@ -19,6 +19,8 @@ from dsvm.guest.places import overlay as overlay_of
 from dsvm.guest.processes import Process, using
 from dsvm.guest.system import GuestError, unmount
 
+ROW = ("name", "python", "mountpoint", "variant", "reason", "error")
+
 
 def command(what: str, name: str, asked: argparse.Namespace) -> int:
     """Run one of the commands; what it found goes to stdout, as text or JSON."""
@@ -44,7 +46,7 @@ def ls() -> list[dict[str, Any]]:
     """The machine's environments and the user's own, each with whether it was changed."""
     found = []
     for one in outcome.environments().values():
-        row = {key: one[key] for key in ("name", "python", "mountpoint", "variant", "error")}
+        row = {key: one[key] for key in ROW}
         changed_now = bool(one["variant"]) and bool(changed(one["name"]))
         found.append({**row, "own": False, "changed": changed_now})
     places = (KERNELS, _home() / ".local/share/jupyter/kernels")
@@ -52,7 +54,8 @@ def ls() -> list[dict[str, Any]]:
         about = spec["metadata"]["dsvm"]
         if about["kind"] == "own":
             row = {"name": name, "python": about["python"], "mountpoint": about["environment"]}
-            found.append({**row, "variant": None, "error": None, "own": True, "changed": None})
+            unknown = dict.fromkeys(ROW) | {"reason": ""}
+            found.append({**unknown, **row, "own": True, "changed": None})
     return found
 
 
@@ -130,6 +133,7 @@ def _home() -> Path:
 
 def _row(one: dict[str, Any]) -> str:
     kind = "own" if one["own"] else one["variant"] or "FAILED"
+    kind += f" ({one['reason']})" if one["reason"] else ""
     mark = " (changed by you)" if one["changed"] else ""
     return f"{one['name']}  Python {one['python']}  {kind}  {one['mountpoint']}{mark}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsvm.guest import carry, commands, layers, outcome, overlay, views
-from dsvm.guest.hardware import Gpu
+from dsvm.guest.hardware import Nvidia
 from dsvm.guest.outcome import EnvironmentState, Outcome
 from dsvm.guest.places import (
     ENVS,
@@ -39,31 +39,36 @@ class Account:
 
 @dataclass(frozen=True)
 class Choice:
-    """The variant to mount and why; `problem` is told as an error."""
+    """The variant to mount and, of several, why that one; `problem` is told as an error."""
 
     variant: str | None
     reason: str
     problem: str | None = None
 
 
-def choose(variants: Sequence[str], accelerator: str, gpu: Gpu) -> Choice:
-    """The variant that fits: `nvidia` only for a working GPU that the machine may use."""
+def choose(
+    variants: Sequence[str], accelerator: str, nvidia: Nvidia, cuda: str | None = None
+) -> Choice:
+    """The variant that fits: `nvidia`, whose build needs this CUDA, only if it will run there."""
     may = accelerator != "cpu"
-    if may and gpu.usable and "nvidia" in variants:
-        return Choice("nvidia", "a GPU and a working driver")
+    fault = nvidia.fault_of(cuda if "nvidia" in variants else None)
+    if may and nvidia.present and not fault and "nvidia" in variants:
+        return Choice("nvidia", "a kernel ran on the GPU")
     if "cpu" not in variants:
-        return Choice(None, "", "there is no usable GPU and no cpu build of it")
+        why = f": {fault.text}" if nvidia.present and fault else ""
+        return Choice(None, "", f"there is no usable GPU and no cpu build of it{why}")
     if "nvidia" not in variants:
-        return Choice("cpu", "its only build")
-    if may and gpu.present:
-        return Choice("cpu", "no working driver", f"a GPU is there but unused: {gpu.problem}")
+        return Choice("cpu", "")
+    if may and nvidia.present and fault:
+        problem = f"a GPU is there but unused: {fault.text}; {fault.remedy}"
+        return Choice("cpu", f"the GPU is not used: {fault.cause}", problem)
     if accelerator == "nvidia":
         return Choice("cpu", "no GPU", "nvidia is wanted but there is no GPU")
     return Choice("cpu", "no GPU" if may else "accelerator is cpu")
 
 
 def apply(
-    seed: Seed, gpu: Gpu, login: Account, others: Sequence[Account], out: Outcome
+    seed: Seed, nvidia: Nvidia, login: Account, others: Sequence[Account], out: Outcome
 ) -> set[str]:
     """Mount all of the seed's; unmount what is not in it. Returns what is now another mount.
 
@@ -73,7 +78,7 @@ def apply(
     changed = {point for tree in seed["trees"] if (point := _tree(tree, out))}
     commands.apply(seed["trees"], out)
     for environment in seed["environments"]:
-        if _environment(environment, seed["accelerator"], gpu, login, others, out):
+        if _environment(environment, seed["accelerator"], nvidia, login, others, out):
             changed.add(environment["mountpoint"])
     return changed
 
@@ -99,12 +104,13 @@ def _same(one: Path, other: Path) -> bool:
 def _environment(
     environment: SeedEnvironment,
     accelerator: str,
-    gpu: Gpu,
+    nvidia: Nvidia,
     login: Account,
     others: Sequence[Account],
     out: Outcome,
 ) -> bool:
-    choice = choose(list(environment["variants"]), accelerator, gpu)
+    variants = list(environment["variants"])
+    choice = choose(variants, accelerator, nvidia, environment.get("cuda"))
     problem, layer, aside, changed = choice.problem, None, "", False
     try:
         if choice.variant:

@@ -1,71 +1,177 @@
-"""Which accelerator is really usable. Present but unusable is told, never passed over."""
+"""What this computer is, and which accelerator is really usable on it.
+
+A GPU that is there but cannot be used is told with its cause, never passed over.
+"""
 
 from __future__ import annotations
 
-import ctypes
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-NVIDIA = "0x10de"
-DISPLAY_CLASSES = ("0x0300", "0x0302")
-CONTAINER_MARK = Path("/run/systemd/container")
+from dsvm.guest import cuda, gpu_faults, nvml
+from dsvm.guest.gpu_faults import Fault
+from dsvm.guest.gpus import Gpu, gpus
+from dsvm.guest.processors import Memory, Processors, memory, processors
 
 
 @dataclass(frozen=True)
-class Gpu:
-    """`present`: there is one; `problem`: why it cannot be used (None: it can)."""
+class Nvidia:
+    """Whether a GPU of NVIDIA is there and a kernel ran on it; else `fault` says why not.
+
+    `driver`: its version; `cuda`: the newest that it knows, as in `12.4`; `capability`: of the
+    first GPU, as in `9.0`.
+    """
 
     present: bool
-    problem: str | None = None
+    fault: Fault | None = None
+    driver: str | None = None
+    cuda: str | None = None
+    capability: str | None = None
 
     @property
     def usable(self) -> bool:
-        return self.present and self.problem is None
+        return self.present and self.fault is None
+
+    def fault_of(self, wanted: str | None) -> Fault | None:
+        """Why a build for this CUDA cannot use it."""
+        return self.fault or gpu_faults.of_toolkit(self.cuda, self.capability, wanted)
 
 
-def nvidia(
-    *,
-    pci: Path = Path("/sys/bus/pci/devices"),
-    proc: Path = Path("/proc"),
-    dev: Path = Path("/dev"),
-) -> Gpu:
-    """Look for an NVIDIA GPU and try its driver.
+@dataclass(frozen=True)
+class Hardware:
+    """`kernel`: its release. `container`: PCI devices are the host's, given or not."""
 
-    In a container the host's PCI tree shines through, so there a GPU is one whose device node was
-    handed in.
-    """
-    nodes = [node for node in dev.glob("nvidia[0-9]*") if node.name[6:].isdigit()]
-    present = bool(nodes) if CONTAINER_MARK.exists() else bool(nodes) or _on_pci(pci)
-    if not present:
-        return Gpu(False)
-    if not (proc / "driver" / "nvidia" / "version").exists():
-        return Gpu(True, "the NVIDIA driver is not loaded")
-    return Gpu(True, _driver_problem())
+    processors: Processors
+    memory: Memory
+    gpus: tuple[Gpu, ...]
+    nvidia: Nvidia
+    kernel: str
+    container: bool
+
+    def json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
-def _on_pci(pci: Path) -> bool:
-    return any(
-        _text(device / "vendor") == NVIDIA and _text(device / "class")[:6] in DISPLAY_CLASSES
-        for device in pci.glob("*")
-    )
+@dataclass(frozen=True)
+class Look:
+    """Where to look: the real computer, or one that was recorded."""
+
+    root: Path = Path("/")
+    kernel: str = os.uname().release
+    opens: gpu_faults.Opens = gpu_faults.opens
+    ask: Callable[[], nvml.Answer] = nvml.ask
+    attempt: Callable[[], cuda.Attempt] = cuda.attempt
+
+    @property
+    def container(self) -> bool:
+        return (self.root / "run/systemd/container").exists()
+
+    def hardware(self) -> Hardware:
+        """All of it. Raises `OSError` where there is no /proc."""
+        answer, error = self._asked()
+        found = gpus(self.root, answer)
+        return Hardware(
+            processors=processors(self.root),
+            memory=memory(self.root),
+            gpus=found,
+            nvidia=self._nvidia(found, answer, error),
+            kernel=self.kernel,
+            container=self.container,
+        )
+
+    def nvidia(self) -> Nvidia:
+        """Only whether a GPU can be used."""
+        answer, error = self._asked()
+        return self._nvidia(gpus(self.root, answer), answer, error)
+
+    def _asked(self) -> tuple[nvml.Answer | None, nvml.NvmlError | None]:
+        if not self._loaded:
+            return None, None
+        try:
+            return self.ask(), None
+        except nvml.NvmlError as refused:
+            return None, refused
+
+    @property
+    def _loaded(self) -> bool:
+        return (self.root / "proc/driver/nvidia/version").exists()
+
+    def _nvidia(
+        self, found: tuple[Gpu, ...], answer: nvml.Answer | None, error: nvml.NvmlError | None
+    ) -> Nvidia:
+        gpu = self._given(found)
+        if not gpu:
+            return Nvidia(False)
+        if self.container and not self._loaded:
+            text = "the host gave it, but the host's kernel has not loaded NVIDIA's driver"
+            return Nvidia(True, Fault("host", text, "`dsvm hardware` on the host says why"))
+        fault = gpu_faults.of_kernel(self.root, gpu, self.kernel)
+        fault = fault or gpu_faults.of_nodes(self.root, gpu, self.opens)
+        if fault:
+            return Nvidia(True, fault)
+        tried = self.attempt()
+        return Nvidia(
+            present=True,
+            fault=gpu_faults.of_library(error, tried),
+            driver=answer.driver if answer else None,
+            cuda=tried.cuda or (answer.cuda if answer else None),
+            capability=tried.capability or gpu.capability,
+        )
+
+    def _given(self, found: tuple[Gpu, ...]) -> Gpu | None:
+        """The first GPU of NVIDIA that this system may use."""
+        nvidia = [gpu for gpu in found if gpu.vendor == "NVIDIA"]
+        nodes = sorted(
+            node.name
+            for node in (self.root / "dev").glob("nvidia[0-9]*")
+            if node.name.removeprefix("nvidia").isdigit()
+        )
+        if not self.container:
+            return nvidia[0] if nvidia else None
+        if not nodes:
+            return None
+        of_node = [gpu for gpu in nvidia if gpu.node == f"/dev/{nodes[0]}"]
+        unknown = Gpu("NVIDIA", "NVIDIA GPU", "", node=f"/dev/{nodes[0]}")
+        return of_node[0] if of_node else unknown
 
 
-def _driver_problem() -> str | None:
-    """Ask the driver itself: cuInit and the number of devices (CUDA driver API)."""
-    try:
-        cuda = ctypes.CDLL("libcuda.so.1")
-    except OSError as missing:
-        return f"the driver's library cannot be loaded: {missing}"
-    if status := cuda.cuInit(0):
-        return f"the driver does not start (cuInit returned {status})"
-    count = ctypes.c_int(0)
-    if status := cuda.cuDeviceGetCount(ctypes.byref(count)):
-        return f"the driver finds no device (cuDeviceGetCount returned {status})"
-    return None if count.value else "the driver counts 0 devices"
+def rows(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """What `Hardware.json` holds, for people: a thing, and what is known of it."""
+    cpu, ram, nvidia = told["processors"], told["memory"], told["nvidia"]
+    plural = "s" if cpu["cores"] > 1 else ""
+    limited = f", {cpu['usable']:g} usable" if cpu["usable"] < cpu["threads"] else ""
+    found = [
+        ("processor", cpu["model"]),
+        ("threads", f"{cpu['threads']} in {cpu['cores']} core{plural}{limited}"),
+        ("features", ", ".join(cpu["features"]) or "none of those that matter"),
+        ("memory", _gib(ram["total"]) + (f", {_gib(ram['usable'])} usable"
+                                         if ram["usable"] < ram["total"] else "")),
+        ("kernel", told["kernel"]),
+        *(("GPU", _gpu_line(gpu)) for gpu in told["gpus"]),
+    ]  # fmt: skip
+    if not told["gpus"]:
+        found.append(("GPU", "none"))
+    if fault := nvidia["fault"]:
+        found.append(("not used", f"{fault['text']}; {fault['remedy']}"))
+    elif nvidia["present"]:
+        driver = f"driver {nvidia['driver']}, " if nvidia["driver"] else ""
+        found.append(("used", f"{driver}CUDA {nvidia['cuda']}: a kernel ran on it"))
+    elif told["container"] and any(gpu["vendor"] == "NVIDIA" for gpu in told["gpus"]):
+        found.append(("not given", "it is the host's, which did not give it to this machine"))
+    return found
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
+def _gpu_line(gpu: dict[str, Any]) -> str:
+    said = [gpu["name"]]
+    said += [_gib(gpu["memory"])] if gpu["memory"] else []
+    said += [f"compute capability {gpu['capability']}"] if gpu["capability"] else []
+    said += [f"driver `{gpu['module']}`" if gpu["module"] else "no driver holds it"]
+    said += [f"divided into {len(gpu['slices'])} (MIG)"] if gpu["mig"] else []
+    return ", ".join(said)
+
+
+def _gib(count: int) -> str:
+    return f"{count / 1024**3:.1f} GiB"

@@ -13,7 +13,10 @@ from dsvm.guest.system import GuestError, write
 
 @dataclass(frozen=True)
 class EnvironmentState:
-    """One environment. `variant` is None when it could not be mounted; `error` says why."""
+    """One environment. `variant` is None when it could not be mounted; `error` says why.
+
+    `reason`: why this build of several; empty where there is one.
+    """
 
     name: str
     python: str
@@ -29,8 +32,9 @@ class EnvironmentState:
         """The environment's line of the login message."""
         if self.error:
             return f"{self.name}: FAILED, {self.error}"
+        more = "; ".join(part for part in (self.reason, self.set_aside) if part)
         told = f"{self.name}: Python {self.python}, {self.variant}"
-        return f"{told} ({self.set_aside})" if self.set_aside else told
+        return f"{told} ({more})" if more else told
 
 
 @dataclass

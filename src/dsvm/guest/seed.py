@@ -20,6 +20,7 @@ class SeedLayer(TypedDict):
 class SeedEnvironment(TypedDict):
     """`mountpoint` is /opt/dsvm/envs/<name>; `variants` maps `cpu`/`nvidia` to its layer.
 
+    `cuda`: the CUDA that the build for `nvidia` needs, as in `13.0`.
     In `display_name` the guest puts the Python version of the variant it mounts for `{python}`.
     """
 
@@ -29,6 +30,7 @@ class SeedEnvironment(TypedDict):
     variants: dict[str, SeedLayer]
     kernel: bool
     display_name: str
+    cuda: NotRequired[str]
 
 
 class SeedTree(TypedDict):

@@ -29,6 +29,7 @@ from dsvm.guest.seed import (
     SeedUser,
 )
 from dsvm.lock.model import Lock, LockedConda, LockedEnvironment
+from dsvm.lock.toolkit import cuda_of
 from dsvm.machines.inherit import network
 from dsvm.machines.keys import HOST, OWNER, public
 from dsvm.machines.machine import LOGIN, Machine
@@ -128,17 +129,29 @@ def _environments(
     for one in lock.environments:
         locked.setdefault(one.name, []).append(one)
     kernels = {plan.name: plan.kernel for plan in composition.environments}
-    return [
-        SeedEnvironment(
-            name=name,
-            python=variants[0].python,
-            mountpoint=_mountpoint(name, layers),
-            variants=_variants(variants, layers),
-            kernel=kernels[name],
-            display_name=DISPLAY_NAME.format(name=name),
-        )
-        for name, variants in locked.items()
-    ] + [_conda(one, layers) for one in lock.conda]
+    return [_environment(name, variants, layers, kernels) for name, variants in locked.items()] + [
+        _conda(one, layers) for one in lock.conda
+    ]
+
+
+def _environment(
+    name: str,
+    variants: list[LockedEnvironment],
+    layers: tuple[Layer, ...],
+    kernels: Mapping[str, bool],
+) -> SeedEnvironment:
+    environment = SeedEnvironment(
+        name=name,
+        python=variants[0].python,
+        mountpoint=_mountpoint(name, layers),
+        variants=_variants(variants, layers),
+        kernel=kernels[name],
+        display_name=DISPLAY_NAME.format(name=name),
+    )
+    for one in variants:
+        if one.variant == "nvidia" and (cuda := cuda_of(one.packages)):
+            environment["cuda"] = cuda
+    return environment
 
 
 def _conda(conda: LockedConda, layers: tuple[Layer, ...]) -> SeedEnvironment:

@@ -426,3 +426,16 @@ def test_open_says_what_a_word_is_not(dsvm: Type, folder: Path, tmp_path: Path) 
         "error: `jupiter` is neither a machine nor an app of `lab`\n"
         "hint: its apps: jupyterlab; `dsvm ls` lists the machines\n"
     )
+
+
+def test_the_hardware_of_this_computer_is_told_to_people_and_programs(dsvm: Type) -> None:
+    told = json.loads(dsvm("hardware", "--json").out)
+    screen = dsvm("hardware")
+
+    assert screen.code == 0
+    assert told["processors"]["threads"] == os.cpu_count()
+    assert told["kernel"] == os.uname().release
+    assert told["processors"]["model"] in screen.out
+    assert {gpu["name"] for gpu in told["gpus"]} == {
+        gpu["name"] for gpu in told["gpus"] if gpu["name"] in screen.out
+    }

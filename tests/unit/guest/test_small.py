@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,11 +131,13 @@ def test_the_login_message_has_one_line_an_environment() -> None:
     common = {"mountpoint": "/m", "device": None, "layer": None, "reason": ""}
     good = EnvironmentState(name="base", python="3.13", variant="cpu", **common)  # type: ignore[arg-type]
     bad = EnvironmentState(name="x", python="3.13", variant=None, error="no layer", **common)  # type: ignore[arg-type]
-    out = Outcome(name="lab", environments=[good, bad], errors=["no layer of x"])
+    chosen = replace(good, name="torch", reason="no GPU")
+    out = Outcome(name="lab", environments=[good, chosen, bad], errors=["no layer of x"])
 
     assert out.message().splitlines() == [
         "dsvm machine lab",
         "  base: Python 3.13, cpu",
+        "  torch: Python 3.13, cpu (no GPU)",
         "  x: FAILED, no layer",
         "  ERROR: no layer of x",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,25 @@ def test_the_guest_understands_what_the_host_writes(lab: Machine, tmp_path: Path
     assert seed["network"] is None
     assert seed["authorized_keys"][0].startswith("ssh-ed25519 ")
     assert "PRIVATE KEY" in seed["host_key"]
+
+
+def test_the_guest_is_told_which_cuda_a_build_needs(lab: Machine, tmp_path: Path) -> None:
+    """So that it never mounts one that the driver cannot serve."""
+    cpu = environment("base")
+    nvidia = environment("base", "nvidia-cuda-runtime==13.0.96")
+    nvidia = nvidia.model_copy(update={"variant": "nvidia"})
+    mine = LAYERS[0].model_copy(update={"variant": "nvidia", "digest": "of-nvidia"})
+    machine = replace(
+        lab,
+        record=lab.record.model_copy(
+            update={"lock": lock(tree(), cpu, nvidia), "layers": (*LAYERS, mine)}
+        ),
+    )
+    write_seed(machine, DEFINITION, composition(tmp_path))
+
+    (one,) = parse((lab.folder / SEED).read_text())["environments"]
+    assert set(one["variants"]) == {"cpu", "nvidia"}
+    assert one["cuda"] == "13.0"
 
 
 def test_nobody_else_may_read_the_seed(lab: Machine, tmp_path: Path) -> None:

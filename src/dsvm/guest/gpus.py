@@ -1,0 +1,109 @@
+"""The GPUs of a computer, and what its kernel has for them: sysfs, and the driver's own files.
+
+In a container the host's PCI devices shine through, whether or not it was given them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dsvm.guest.nvml import Answer, Slice, Told
+
+VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
+# Display controllers (VGA, 3D and others), and processing accelerators without a display:
+# the PCI Code and ID Assignment Specification.
+DISPLAY, ACCELERATOR = "0x03", "0x1200"
+NAMES = (Path("usr/share/misc/pci.ids"), Path("usr/share/hwdata/pci.ids"))
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU. `memory` in bytes; `module`: the kernel's driver that holds it.
+
+    `node`: the device it is reached by. What nobody tells is None.
+    """
+
+    vendor: str
+    name: str
+    address: str
+    module: str | None = None
+    memory: int | None = None
+    capability: str | None = None
+    node: str | None = None
+    mig: bool | None = None
+    slices: tuple[Slice, ...] = field(default=())
+
+
+def gpus(root: Path = Path("/"), told: Answer | None = None) -> tuple[Gpu, ...]:
+    """All of them, by their address; `told` is what NVML says of NVIDIA's."""
+    by_address = {one.address: one for one in told.gpus} if told else {}
+    found = []
+    for device in sorted((root / "sys/bus/pci/devices").glob("*")):
+        vendor = VENDORS.get(text(device / "vendor"))
+        kind = text(device / "class")
+        if vendor and kind.startswith((DISPLAY, ACCELERATOR)):
+            found.append(_gpu(root, device, vendor, by_address.get(device.name)))
+    return tuple(found)
+
+
+def _gpu(root: Path, device: Path, vendor: str, told: Told | None) -> Gpu:
+    numbers = text(device / "vendor")[2:], text(device / "device")[2:]
+    driver = device / "driver"
+    name = told.name if told else _name(root, device, *numbers)
+    return Gpu(
+        vendor=vendor,
+        name=name or f"{vendor} GPU {':'.join(numbers)}",
+        address=device.name,
+        module=driver.resolve().name if driver.exists() else None,
+        memory=told.memory if told else _memory(device),
+        capability=told.capability if told else None,
+        node=_node(root, device),
+        mig=told.mig if told else None,
+        slices=told.slices if told else (),
+    )
+
+
+def _name(root: Path, device: Path, vendor: str, number: str) -> str | None:
+    """What the driver calls it, else what the list of PCI devices has for its numbers."""
+    about = nvidia_information(root, device.name)
+    own = about.get("Model") or text(device / "product_name")
+    if own and "Unknown" not in own:
+        return own
+    for names in NAMES:
+        block = re.search(rf"^{vendor}  .*\n((?:[\t#].*\n)*)", text(root / names) + "\n", re.M)
+        found = block and re.search(rf"^\t{number}  (.+)$", block[1], re.M)
+        if found:
+            return found[1].strip()
+    return None
+
+
+def nvidia_information(root: Path, address: str) -> Mapping[str, str]:
+    """/proc/driver/nvidia/gpus/ADDRESS/information, of the driver's README."""
+    place = root / "proc/driver/nvidia/gpus" / address / "information"
+    return {name: " ".join(value.split())
+            for name, value in re.findall(r"^([^:]+):\s*(.*)$", text(place), re.M)}  # fmt: skip
+
+
+def _memory(device: Path) -> int | None:
+    """AMD's driver tells it: https://docs.kernel.org/gpu/amdgpu/driver-misc.html."""
+    told = text(device / "mem_info_vram_total")
+    return int(told) if told.isdigit() else None
+
+
+def _node(root: Path, device: Path) -> str | None:
+    minor = nvidia_information(root, device.name).get("Device Minor")
+    if minor:
+        return f"/dev/nvidia{minor}"
+    render = sorted((device / "drm").glob("renderD*"))
+    return f"/dev/dri/{render[0].name}" if render else None
+
+
+def text(path: Path) -> str:
+    """A small file's, stripped; nothing where it is not there."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
