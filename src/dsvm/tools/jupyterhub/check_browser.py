@@ -16,6 +16,8 @@ with people.accounts(NAME) as (person,):
         page.wait_for_url(f"**/user/{NAME}/lab**")
         page.goto(f"{people.BASE}/user/{NAME}/lab/tree/{BOOK}")
         said = dsvm_browser.run_cell(page, "import getpass; print(6 * 7, getpass.getuser())")
+        asked = page.get_by_text("Jupyter news").count()
         took = time.perf_counter() - start
 assert said == f"42 {NAME}", f"the page shows {said!r}"
+assert not asked, "a new person is asked for news"
 dsvm_check.passed(seconds=round(took, 1))

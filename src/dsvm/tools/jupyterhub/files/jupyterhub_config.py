@@ -7,6 +7,7 @@ that signs in as that user, once, within a minute. The owner's address is `dsvm 
 import asyncio
 import grp
 import hmac
+import json
 import os
 import pwd
 import secrets
@@ -23,7 +24,8 @@ from tornado import web
 
 OWNER, GROUP = "ds", "dsvm-users"
 TICKET_S = 60
-PEOPLE = Path("/run/jupyterhub/people.sock")
+RUN = Path("/run/jupyterhub")
+PEOPLE = RUN / "people.sock"
 ENVIRONMENT = "/opt/dsvm/envs/jupyter"
 APP = "/opt/dsvm/apps/jupyterhub/node_modules"
 TOKEN = os.environ.pop("DSVM_TOKEN")
@@ -125,6 +127,12 @@ class Server(SystemdSpawner):
         self.unit_extra_properties = {"PAMName": "jupyterhub"}
 
 
+# JupyterLab would ask each new person whether it may fetch news from its maker.
+page_config = RUN / "labconfig" / "page_config.json"
+page_config.parent.mkdir(exist_ok=True)
+news = "@jupyterlab/apputils-extension:announcements"
+page_config.write_text(json.dumps({"disabledExtensions": {news: True}}))
+
 c = get_config()  # noqa: F821
 c.JupyterHub.authenticator_class = People
 c.JupyterHub.spawner_class = Server
@@ -142,6 +150,7 @@ c.Spawner.args = [
 ]
 c.Spawner.default_url = "/lab"
 c.Spawner.environment = {
+    "JUPYTER_CONFIG_PATH": str(RUN),
     "LANG": "C.UTF-8",
     "PATH": "/opt/dsvm/envs/base/bin:/usr/local/bin:/usr/bin:/bin:/usr/games",
 }
