@@ -83,8 +83,8 @@ def _apply(seed: Seed, out: Outcome) -> None:
         kernels.apply(seed, pythons, login)
         _watch(login)
     with _timed(out, "units"):
-        config.apply(seed)
-        units.apply(seed, login, moved, variables, out)
+        written = config.apply(seed)
+        units.apply(seed, login, moved | written, variables, out)
     out.users = [person.name for person in people]
 
 

@@ -11,8 +11,9 @@ from dsvm.guest.seed import Seed
 from dsvm.guest.system import write
 
 
-def apply(seed: Seed) -> None:
+def apply(seed: Seed) -> set[str]:
     """Write each file whose text is another one than dsvm wrote last; take back what is gone.
+    Returns the paths of those that were written.
 
     A file whose folder is not there belongs to a program that is not installed yet: its package
     would take it for somebody else's.
@@ -31,6 +32,7 @@ def apply(seed: Seed) -> None:
         del now[path]
     if now != before:
         write(CONFIG, json.dumps(now, indent=1) + "\n")
+    return {path for path, digest in now.items() if before.get(path) != digest}
 
 
 def _written() -> dict[str, str]:

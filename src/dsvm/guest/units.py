@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,8 @@ IDLE = "[Unit]\nStopWhenUnneeded=yes\n"
 def apply(seed: Seed, login: Account, moved: set[str], network: bool, out: Outcome) -> None:
     """Write app secrets and units; (re)start the enabled ones whose text, secret or ground changed.
 
-    `moved` are mountpoints that show another layer than before; `network`: its variables changed.
+    `moved` are mountpoints that show another layer than before, and configuration files that were
+    written anew; `network`: its variables changed.
     """
     secrets = _secrets(seed, login)
     stale = _remove_stale({unit["name"] for unit in seed["units"]})
@@ -33,7 +35,7 @@ def apply(seed: Seed, login: Account, moved: set[str], network: bool, out: Outco
     if os_units.keep_from_boot(of_os) or stale or changed - new:
         run("systemctl", "daemon-reload")
     for unit in seed["units"]:
-        again = unit["name"] in changed | secrets or network or _stands_on(unit, moved)
+        again = unit["name"] in changed | secrets or network or stands_on(unit, moved)
         _start(unit, again, unit["name"] in new, out)
     out.apps = {app["name"]: app["port"] for app in seed["apps"]}
     out.units = [unit["name"] for unit in seed["units"]]
@@ -127,5 +129,6 @@ def _start(unit: SeedUnit, again: bool, new: bool, out: Outcome) -> None:
         out.errors.append(f"service {name}: {failed}")
 
 
-def _stands_on(unit: SeedUnit, moved: set[str]) -> bool:
-    return any(f"{point}/" in unit["text"] for point in moved)
+def stands_on(unit: SeedUnit, moved: set[str]) -> bool:
+    """Whether its text names one of these files, or something in one of these folders."""
+    return any(re.search(rf"{re.escape(place)}[/\s]", unit["text"]) for place in moved)

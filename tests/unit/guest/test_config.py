@@ -33,6 +33,14 @@ def test_a_file_is_written_and_a_new_text_of_the_tool_too(file: Path) -> None:
     assert (first, file.read_text()) == ("first", "second")
 
 
+def test_only_files_that_were_written_are_told_for_they_restart_who_reads_them(file: Path) -> None:
+    first = config.apply(seed((file, "first")))
+    again = config.apply(seed((file, "first")))
+    second = config.apply(seed((file, "second")))
+
+    assert (first, again, second) == ({str(file)}, set(), {str(file)})
+
+
 def test_what_a_person_changed_stays(file: Path) -> None:
     config.apply(seed((file, "text")))
     file.write_text("mine")
