@@ -153,6 +153,13 @@ def test_each_cause_is_one_sentence_with_a_remedy(
     assert chosen.problem == f"a GPU is there but unused: {found.fault.text}; {found.fault.remedy}"
 
 
+def test_the_page_of_troubles_explains_each_cause() -> None:
+    page = (Path(__file__).parents[3] / "docs/troubleshooting.md").read_text(encoding="utf-8")
+
+    for cause in [cause for _, cause, _ in CAUSES] + ["driver too old", "GPU too old"]:
+        assert f"`{cause}`" in page
+
+
 def test_a_build_for_a_newer_cuda_than_the_driver_knows_is_not_used(tmp_path: Path) -> None:
     found = looked(with_h100(tmp_path)).nvidia()
     chosen = choose(BOTH, "auto", found, "13.0")
