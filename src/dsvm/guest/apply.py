@@ -100,7 +100,7 @@ def _tell_gpu(seed: Seed, nvidia: hardware.Nvidia, out: Outcome) -> None:
     if not may or not nvidia.present:
         return
     if fault := nvidia.fault:
-        out.errors.append(f"a GPU is there but unused: {fault.text}; {fault.remedy}")
+        out.errors.append(fault.sentence())
     elif not any("nvidia" in one["variants"] for one in seed["environments"]):
         out.notes.append("a GPU is there; no environment of this machine has a build for it")
 

@@ -70,6 +70,11 @@ def attempt(library: str = LIBRARY) -> Attempt:
         return Attempt(f"the program that tried the driver ended: {said[0]}")
 
 
+def version(number: int) -> str:
+    """Of CUDA, as libraries tell it: 12040 is `12.4`."""
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
 class _Failed(Exception):
     def __init__(self, problem: str, status: int | None = None) -> None:
         super().__init__(problem)
@@ -124,7 +129,7 @@ def _run(driver: _Driver) -> Attempt:
             for which in (COMPUTE_MAJOR, COMPUTE_MINOR)
         ),
         memory=memory.value,
-        cuda=f"{cuda // 1000}.{cuda % 1000 // 10}",
+        cuda=version(cuda),
     )
 
 

@@ -60,8 +60,7 @@ def choose(
     if "nvidia" not in variants:
         return Choice("cpu", "")
     if may and nvidia.present and fault:
-        problem = f"a GPU is there but unused: {fault.text}; {fault.remedy}"
-        return Choice("cpu", f"the GPU is not used: {fault.cause}", problem)
+        return Choice("cpu", f"the GPU is not used: {fault.cause}", fault.sentence())
     if accelerator == "nvidia":
         return Choice("cpu", "no GPU", "nvidia is wanted but there is no GPU")
     return Choice("cpu", "no GPU" if may else "accelerator is cpu")

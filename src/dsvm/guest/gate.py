@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsvm.guest.connections import Connections
 from dsvm.guest.places import APPS, DOORS
 
 SIGN_IN = "/dsvm-signin/"
@@ -120,8 +121,7 @@ class Gate:
     def __init__(self, key: Key, door: Path) -> None:
         self._key = key
         self._door = door
-        # The loop itself forgets a task whose client has said all it has to say.
-        self._connections = set[asyncio.Task[None]]()
+        self._connections = Connections()
         self._came = asyncio.Event()
 
     async def serve(self, listening: socket.socket, idle_s: float) -> None:
@@ -135,15 +135,12 @@ class Gate:
                         return
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._connections.add(task)
         try:
-            await self._answer(reader, writer)
+            with self._connections.one():
+                await self._answer(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             pass  # who asked, or the app, has gone
         finally:
-            self._connections.remove(task)
             self._came.set()
             writer.close()
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsvm.guest.cuda import Attempt
-from dsvm.guest.gpus import Gpu, text
+from dsvm.guest.gpus import Gpu
 from dsvm.guest.nvml import VERSION_MISMATCH, NvmlError
+from dsvm.guest.system import text
 
 # The variable of UEFI with four bytes of attributes before its value: efivarfs(7).
 SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -37,6 +38,10 @@ class Fault:
     cause: str
     text: str
     remedy: str
+
+    def sentence(self) -> str:
+        """What the machine says of it."""
+        return f"a GPU is there but unused: {self.text}; {self.remedy}"
 
 
 def opens(path: Path) -> int:

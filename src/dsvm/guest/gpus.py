@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dsvm.guest.nvml import Answer, Slice, Told
+from dsvm.guest.system import text
 
 VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel"}
 # Display controllers (VGA, 3D and others), and processing accelerators without a display:
@@ -99,11 +100,3 @@ def _node(root: Path, device: Path) -> str | None:
         return f"/dev/nvidia{minor}"
     render = sorted((device / "drm").glob("renderD*"))
     return f"/dev/dri/{render[0].name}" if render else None
-
-
-def text(path: Path) -> str:
-    """A small file's, stripped; nothing where it is not there."""
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""

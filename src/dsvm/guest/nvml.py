@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from dsvm.guest.cuda import version
+
 LIBRARY = "libnvidia-ml.so.1"
 SUCCESS, NOT_SUPPORTED, NOT_FOUND = 0, 3, 6
 DRIVER_NOT_LOADED, VERSION_MISMATCH = 9, 18
@@ -59,11 +61,10 @@ class Answer:
 def ask(library: str = LIBRARY) -> Answer:
     """Raises `NvmlError`."""
     with _opened(library) as nvml:
-        cuda = nvml.number("nvmlSystemGetCudaDriverVersion_v2")
         count = nvml.number("nvmlDeviceGetCount_v2")
         return Answer(
             driver=nvml.text("nvmlSystemGetDriverVersion"),
-            cuda=f"{cuda // 1000}.{cuda % 1000 // 10}",
+            cuda=version(nvml.number("nvmlSystemGetCudaDriverVersion_v2")),
             gpus=tuple(_gpu(nvml, nvml.handle("nvmlDeviceGetHandleByIndex_v2", index))
                        for index in range(count)),
         )  # fmt: skip

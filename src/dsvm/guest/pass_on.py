@@ -17,6 +17,8 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from dsvm.guest.connections import Connections
+
 # systemd hands listening sockets over as the first descriptors after stderr; sd_listen_fds(3).
 FIRST_FD = 3
 CHUNK = 256 * 1024
@@ -34,15 +36,13 @@ def _listening() -> list[socket.socket]:
 
 
 async def _serve(doors: list[socket.socket], path: str, port: int) -> None:
-    # The loop itself forgets a task whose client has said all it has to say.
-    tasks = set[asyncio.Task[None] | None]()
+    connections = Connections()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
-        with suppress(OSError):  # whoever it was has gone, or the server has
+        # Whoever it was has gone, or the server has.
+        with connections.one(), suppress(OSError):
             await _join(reader, writer, await _server(writer, path, port))
         writer.close()
-        tasks.remove(asyncio.current_task())
 
     # Not `start_unix_server`: since Python 3.13 that one takes the path away when it ends.
     servers = [await asyncio.start_server(connected, sock=door, limit=CHUNK) for door in doors]

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsvm.guest.system import text
+
 # What numerical libraries choose their kernels by: our name -> all of these flags of the kernel.
 FEATURES = {
     "AVX2": ("avx2", "fma"),
@@ -117,7 +119,7 @@ def _architecture(flags: set[str]) -> str:
 
 def _allowed(root: Path, threads: int) -> int:
     """How many threads the process may run on: /proc/self/status."""
-    told = re.search(r"^Cpus_allowed_list:\s*(\S+)$", _text(root / "proc/self/status"), re.M)
+    told = re.search(r"^Cpus_allowed_list:\s*(\S+)$", text(root / "proc/self/status"), re.M)
     if not told:
         return threads
     ranges = [part.split("-") for part in told[1].split(",")]
@@ -126,9 +128,9 @@ def _allowed(root: Path, threads: int) -> int:
 
 def _quotas(root: Path) -> Iterator[float]:
     for folder in _cgroups(root, "cpu"):
-        told = _text(folder / "cpu.max").split()
+        told = text(folder / "cpu.max").split()
         if not told:
-            told = [_text(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
+            told = [text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
         if len(told) == 2 and told[0].isdigit() and told[1].isdigit():
             yield int(told[0]) / int(told[1])
 
@@ -136,7 +138,7 @@ def _quotas(root: Path) -> Iterator[float]:
 def _limits(root: Path) -> Iterator[int]:
     for folder in _cgroups(root, "memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
-            if (told := _text(folder / name).strip()).isdigit():
+            if (told := text(folder / name)).isdigit():
                 yield int(told)
 
 
@@ -146,7 +148,7 @@ def _cgroups(root: Path, controller: str) -> Iterator[Path]:
     Inside a container the path may be that of the host, which is not there: then it is at the top.
     """
     top = root / "sys/fs/cgroup"
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    for line in text(root / "proc/self/cgroup").splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0":
             mounted = top / "unified" if (top / "unified").is_dir() else top
@@ -159,10 +161,3 @@ def _cgroups(root: Path, controller: str) -> Iterator[Path]:
         while folder.is_relative_to(mounted):
             yield folder
             folder = folder.parent
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -34,6 +34,14 @@ def run(*argv: str | Path, check: bool = True, timeout_s: float = 120) -> str:
     return done.stdout
 
 
+def text(path: Path) -> str:
+    """A small file's, stripped; nothing where it cannot be read."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def write(path: Path, text: str, *, mode: int = 0o644, uid: int = 0, gid: int = 0) -> bool:
     """Write a file atomically; return whether its text was another one before.
 
