@@ -46,9 +46,9 @@ TEXT = """\
 A machine with the profile `starter`, everything built.
 
 - *start to JupyterLab*: from `dsvm start` of a stopped machine (nspawn) to the first answer 200.
-- *emulated boot to SSH*: from `dsvm start --engine qemu` without KVM to sshd's greeting, beside the
-  best bare boot: the same OS packages, sshd and network on a disk of the same kind (UEFI, NVMe,
-  no initramfs), and nothing of dsvm. They take turns.
+- *emulated boot to SSH*: `dsvm start --engine qemu` without KVM, to its end, when it has logged in
+  over SSH, beside the best bare boot, to sshd's greeting: the same OS packages, sshd and network on
+  a disk of the same kind (UEFI, NVMe, no initramfs), and nothing of dsvm. They take turns.
 """
 
 
@@ -64,7 +64,7 @@ def main() -> None:
         up = told(home.root, "up", "--engine", "nspawn", cwd=place)
         try:
             _native(home, place, up, runs, asked.rounds)
-            _emulated(home, place, up, runs, asked.boots)
+            _emulated(home, place, runs, asked.boots)
         finally:
             dsvm(home.root, "rm", "--yes", cwd=place)
     save("start", "From everything cached to work", TEXT, _figures(runs), runs=runs.json())
@@ -81,13 +81,15 @@ def _native(home: Home, place: Path, up: dict[str, Any], runs: Runs, rounds: int
             runs.add(what, time.perf_counter() - began)
 
 
-def _emulated(home: Home, place: Path, up: dict[str, Any], runs: Runs, boots: int) -> None:
+def _emulated(home: Home, place: Path, runs: Runs, boots: int) -> None:
     disk = bare_disk(home, place)
-    port = int(up["ssh"]["port"])
     for count in range(boots + 1):
-        words = ["--engine", "qemu"]
         dsvm(home.root, "stop", cwd=place)
-        took = started(home, place, words, lambda: greeted(port))
+        began = time.perf_counter()
+        # Nobody else asks for sshd: a client that gives up keeps passt of 2023, which then turns in
+        # a circle, on one of the processors until the machine answers.
+        dsvm(home.root, "start", "--engine", "qemu", cwd=place)
+        took = time.perf_counter() - began
         dsvm(home.root, "stop", cwd=place)  # it would take the processors from the other
         bare = bare_boot(disk, place)
         print(f"emulated boot {count}: dsvm {took:.1f} s, bare {bare:.1f} s", flush=True)

@@ -72,7 +72,7 @@ def _apply(seed: Seed, out: Outcome) -> None:
     with _timed(out, "mounts"):
         mounts.apply(login, home, out.errors)
     with _timed(out, "environments"):
-        nvidia = hardware.Look().nvidia()
+        nvidia = _nvidia(seed)
         _tell_gpu(seed, nvidia, out)
         here = views.mounted()
         there = [person for person in people if person.name in here]
@@ -94,10 +94,14 @@ def _once_a_boot() -> None:
         BOOTED.touch()
 
 
+def _nvidia(seed: Seed) -> hardware.Nvidia:
+    """What there is of it for this machine: none if it wants none, and then none is tried."""
+    return hardware.Nvidia(False) if seed["accelerator"] == "cpu" else hardware.Look().nvidia()
+
+
 def _tell_gpu(seed: Seed, nvidia: hardware.Nvidia, out: Outcome) -> None:
-    may = seed["accelerator"] != "cpu"
-    out.accelerator = "nvidia" if may and nvidia.usable else "cpu"
-    if not may or not nvidia.present:
+    out.accelerator = "nvidia" if nvidia.usable else "cpu"
+    if not nvidia.present:
         return
     if fault := nvidia.fault:
         out.errors.append(fault.sentence())
