@@ -20,13 +20,13 @@ from dsvm.store import Store
 from tests.system.fault_support import SEED, Lab, abandoned, kill_tree, lab
 from tests.system.spare import family
 
-# By --long 56 moments of the eight commands, and each time the helpers that are killed alone.
+# By --long 63 moments of the nine commands, and each time the helpers that are killed alone.
 MOMENTS, LONG_MOMENTS = 1, 7
 ALONE_MOMENTS = 2
 MISSES = 5
 CHECK_FAILED = 3
-COMMANDS = ("lock", "build", "up", "stop", "start", "snapshot", "pack", "rm")
-KEEPS = ("snapshot", "pack")  # each leaves another disk in the chain
+COMMANDS = ("lock", "build", "up", "stop", "start", "snapshot", "pack", "resize", "rm")
+KEEPS = ("snapshot", "pack", "resize")  # each leaves another disk in the chain
 KEPT = "what a person has written"
 
 
@@ -72,6 +72,9 @@ def makes_one(count: int) -> bool:
 
 
 def typed(harmed: Lab, command: str) -> tuple[str, ...]:
+    if command == "resize":
+        other = "auto" if '"cpu"' in (harmed.folder / "dsvm.toml").read_text() else "cpu"
+        return ("resize", "--accelerator", other, "--yes")
     return ("pack", harmed.name, "packed.dsvm") if command == "pack" else (command,)
 
 
@@ -103,9 +106,11 @@ def removed(harmed: Lab) -> None:
 
 
 def finished(harmed: Lab, command: str) -> None:
-    """The same command again does what it should have done."""
+    """The same command again does what it should have done; of a resize, `up`."""
     if command == "rm":
         removed(harmed)
+    elif command == "resize":
+        harmed.done("up")  # on the way it was; typed again, another size would be meant
     else:
         harmed.done(*typed(harmed, command))
     if command in ("up", "start"):

@@ -127,3 +127,33 @@ def test_a_tool_that_fails_with_its_new_version_is_held_until_a_newer_one_works(
     assert counting.versions == {"abacuslib": "2.1"}
     assert counting.lock.held == ()
     assert "try-upgrade" not in Machines(home).names()
+
+
+def test_an_update_that_fails_is_taken_back_and_one_that_works_has_a_way_back(
+    counting: Counting, dsvm: Dsvm
+) -> None:
+    counting.typed("up", "--yes", "--engine", "nspawn")
+    try:
+        before = counting.lock
+        counting.machine.ssh.run(["sh", "-c", "echo mine > mine"])
+        offer(counting.web, "2.0", WRONG)
+
+        failed = counting.dsvm("update", cwd=counting.folder, timeout_s=600)
+
+        assert failed.returncode == 1
+        assert "the update of machine `counting` failed; it runs as it did before" in failed.stderr
+        assert "2 + 3 is -1" in failed.stderr
+        assert counting.lock == before == counting.machine.record.lock
+        counting.typed("verify")
+        assert counting.machine.ssh.run(["cat", "mine"]).stdout == "mine\n"
+
+        offer(counting.web, "3.0", GOOD)
+        done = json.loads(counting.typed("update", "--json"))
+        assert counting.versions == {"abacuslib": "3.0"}
+        counting.typed("restore", done["snapshot"])
+
+        assert counting.versions == {"abacuslib": "1.0"}
+        assert json.loads(counting.typed("up", "--json"))["changes"] == []
+        counting.typed("verify")
+    finally:
+        dsvm("rm", "counting", "--yes")

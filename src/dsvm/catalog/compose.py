@@ -55,12 +55,12 @@ class Composition:
         return tuple(app for tool in self.tools for app in tool.apps)
 
 
-def compose(path: Path) -> tuple[Definition, Composition]:
-    """Read the definition at `path` and put together what it asks for.
+def compose(path: Path, text: str | None = None) -> tuple[Definition, Composition]:
+    """Read the definition at `path`, or `text` in its place, and put together what it asks for.
 
     Raises `ErrorGroup` with all mistakes of the definition and of the tool folders it names.
     """
-    found = draft(path)
+    found = draft(path, text)
     catalog = _catalog(found)
     definition = found.definition
     base = _base(found, catalog)

@@ -73,6 +73,7 @@ from dsvm.cli import (  # noqa: E402
     image,
     inside,
     lifecycle,
+    move,
     pack,
     project,
     prove,
@@ -84,6 +85,7 @@ project.register(app)
 tools.register(catalog)
 app.add_typer(catalog, name="tools")
 lifecycle.register(app)
+move.register(app)
 inside.register(app)
 snapshot.register(app)
 pack.register(app)

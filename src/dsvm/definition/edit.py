@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 import tomlkit
@@ -21,7 +21,7 @@ def add_tools(path: Path, tools: Sequence[str]) -> None:
     text = read_text(path, path.name)
     for tool in tools:
         text = add_tool(text, tool)
-    _replace(path, text)
+    replace_text(path, text)
 
 
 def add_tool(text: str, tool: str) -> str:
@@ -50,6 +50,20 @@ def rename(text: str, name: str) -> str:
     if document.get("name") == name:
         return text
     document["name"] = name
+    return document.as_string()
+
+
+def set_size(text: str, values: Mapping[str, int | str]) -> str:
+    """The text with these keys of `[size]`; what else stands there stays."""
+    document = _document(text)
+    if "size" not in document:
+        document["size"] = tomlkit.table()
+    size = document["size"]
+    if not isinstance(size, MutableMapping):
+        raise DsvmError("`size` is no table", remedy="write it as `[size]`, with keys below it")
+    for key, value in values.items():
+        if size.get(key) != value:
+            size[key] = value
     return document.as_string()
 
 
@@ -106,7 +120,7 @@ def _document(text: str) -> tomlkit.TOMLDocument:
         ) from None
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Write beside and rename over, so that a crash leaves the old or the new text."""
     path = path.resolve()
     try:

@@ -41,12 +41,15 @@ def find(start: Path) -> Path | None:
     return None
 
 
-def draft(path: Path) -> Draft:
-    """Read `path` and collect its mistakes. Raises only if it is no TOML text at all."""
+def draft(path: Path, text: str | None = None) -> Draft:
+    """Read `path`, or `text` as if it stood there, and collect the mistakes.
+
+    Raises only if it is no TOML text at all.
+    """
     from dsvm.definition.checks import Checker  # slow to load; a machine's name needs it not
 
     path = path.absolute()
-    source, data = _toml(path)
+    source, data = _toml(path, text)
     faults = Faults()
     definition = checked(Definition, data, source, faults, {"name": "unnamed"})
     if definition is None:
@@ -79,8 +82,10 @@ def read_name(path: Path) -> str:
     return definition.name
 
 
-def _toml(path: Path) -> tuple[SourceText, dict[str, Any]]:
+def _toml(path: Path, text: str | None = None) -> tuple[SourceText, dict[str, Any]]:
     try:
-        return parse_toml(read_text(path, path.name), path.name)
+        if text is None:
+            text = read_text(path, path.name)
+        return parse_toml(text, path.name)
     except DsvmError as wrong:
         raise ErrorGroup([wrong]) from None

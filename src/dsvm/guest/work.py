@@ -16,6 +16,7 @@ from dsvm.guest.places import ENVS
 CONNECTION = re.compile(r"kernel-[^/]*\.json$")
 # Where systemd puts what a person started: a session, or a unit of the person's own.
 PERSONAL = re.compile(r"/user\.slice/.*(/session-[^/]*\.scope|/app\.slice/)")
+WAITING = "agetty"  # for somebody to log in at a console
 PLUMBING = ("sshd", "sshd-session", "systemd", "sd-pam", "(sd-pam)", "dbus-daemon", "sftp-server")
 SHOWN = 60
 
@@ -74,7 +75,7 @@ def running(proc: Path = Path("/proc"), me: int | None = None) -> list[Work]:
         if one.kernel:
             if not (above and above.kernel):
                 works.append(Work("kernel", _environment(one), one.user))
-        elif one.terminal and one.pid == one.session:
+        elif one.terminal and one.pid == one.session and one.name != WAITING:
             works.append(_terminal(one, found))
         elif _is_program(one) and not (above and _is_program(above)):
             works.append(Work("program", one.command, one.user))

@@ -65,7 +65,7 @@ class Bring:
         for tool, why in lock.unreachable.items():
             self.progress.note(f"{tool} is not in the machine, for it was not reached: {why}")
         there = composition.without(lock.unreachable)
-        wish = _wish(definition, composition, lock, size)
+        wish = wish_of(definition, composition, lock, size)
         if known is None:
             machine, copy = self._created(wish, there), True
             only: tuple[str, ...] | None = ()
@@ -130,7 +130,7 @@ class Bring:
         if switched:
             machine = self._switched(machine)
         before, now = machine.record.inputs, read_inputs(self.definition)
-        old = _old_wish(machine)
+        old = old_wish(machine)
         change = plan_change(old, wish)
         if running(machine) is None:
             with self._timed("build"):
@@ -189,12 +189,12 @@ class Bring:
         self.seconds[phase] += time.monotonic() - began
 
 
-def _wish(definition: Definition, composition: Composition, lock: Lock, size: Size) -> Wish:
+def wish_of(definition: Definition, composition: Composition, lock: Lock, size: Size) -> Wish:
     tools = {tool.name: (tuple(tool.apt), tool.lives_in) for tool in composition.tools}
     return Wish(definition, lock, size, tools, frozenset(app.port for app in composition.apps))
 
 
-def _old_wish(machine: Machine) -> Wish:
+def old_wish(machine: Machine) -> Wish:
     record = machine.record
     return Wish(
         definition=applied(record),

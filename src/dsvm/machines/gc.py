@@ -14,8 +14,8 @@ from dsvm.lock import LOCK_NAME, read_lock
 from dsvm.lock import cache as lock_cache
 from dsvm.lock.hints import Hints
 from dsvm.lock.model import Lock
+from dsvm.machines.frozen import records
 from dsvm.machines.model import MachineRecord
-from dsvm.machines.snapshots import records
 from dsvm.machines.state import MachineBusy, Machines
 from dsvm.store import Store
 

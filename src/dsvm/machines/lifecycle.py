@@ -10,6 +10,7 @@ from dsvm.engines.network import is_free
 from dsvm.home import Home
 from dsvm.machines.engine import switch_engine
 from dsvm.machines.enlarge import grow_stopped
+from dsvm.machines.frozen import drop_superseded
 from dsvm.machines.inside import apply_seed, guest_state
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import applied, engine_machine, engine_of, patience
@@ -53,6 +54,7 @@ def start_held(
     if engine.running(engine_machine(machine)) is None:
         machine = _with_free_ports(machines, machine, progress)
         check_sound(machine, progress)
+        drop_superseded(machine, progress)
         machine = grow_stopped(machines, machine, progress)
         refresh_network(machine, applied(machine.record))
         with progress.step(f"starting {machine.name}") as step:

@@ -13,12 +13,13 @@ from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines import chain
 from dsvm.machines.disk import clean_disk, disk_used, split_disk
+from dsvm.machines.frozen import records
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
 from dsvm.machines.model import MachineRecord
 from dsvm.machines.packfile import DISK, LAYERS, Entry, Manifest, write_pack
 from dsvm.machines.seed import SEED
-from dsvm.machines.snapshots import records, take_held
+from dsvm.machines.snapshots import take_held
 from dsvm.machines.sound import faults_of, needed, told
 from dsvm.machines.state import Machines
 from dsvm.progress import Progress, Step

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines import chain
 from dsvm.machines.disk import disk_size
+from dsvm.machines.folder import files_follow
+from dsvm.machines.frozen import SnapshotRecord, backing, disks, number_of, records, remove_held
 from dsvm.machines.lifecycle import start_held, stop_held
 from dsvm.machines.machine import Machine
-from dsvm.machines.model import MachineRecord
 from dsvm.machines.parts import engine_machine, engine_of
 from dsvm.machines.space import Written, freed, written
 from dsvm.machines.state import Machines
 from dsvm.machines.work import Confirm, confirm_restart
-from dsvm.programs import run
 from dsvm.progress import Progress
 from dsvm.whole import write_whole
 
 SYNC_S = 60.0
-ID = re.compile(r"s([1-9][0-9]*)")
-
-
-class SnapshotRecord(BaseModel):
-    """`taken_at` is Unix time; `machine` the machine's record as it was."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    note: str
-    taken_at: float
-    machine: MachineRecord
 
 
 @dataclass(frozen=True)
@@ -80,11 +64,10 @@ def take(home: Home, name: str, note: str = "") -> Snapshot:
 
 def snapshots(machine: Machine) -> list[Snapshot]:
     """The oldest first."""
-    disks = [disk for disk in _disks(machine) if disk.exists()]
-    maps = {disk.resolve(): written(disk) for disk in disks}
+    maps = {disk.resolve(): written(disk) for disk in disks(machine) if disk.exists()}
     above: dict[Path, list[Written]] = {disk: [] for disk in maps}
     for disk in maps:
-        above.setdefault(_backing(disk)[0], []).append(maps[disk])
+        above.setdefault(backing(disk)[0], []).append(maps[disk])
     found = []
     for record in records(machine.folder):
         frozen = chain.frozen_disk(machine.folder, record.id).resolve()
@@ -92,13 +75,6 @@ def snapshots(machine: Machine) -> list[Snapshot]:
             one = maps[frozen]
             found.append(Snapshot(record, one.bytes, freed(one, above[frozen])))
     return found
-
-
-def records(folder: Path) -> list[SnapshotRecord]:
-    """What the snapshots in a machine's folder say, the oldest first."""
-    files = (folder / chain.SNAPSHOTS).glob(f"*/{chain.SNAPSHOT}")
-    known = [SnapshotRecord.model_validate_json(file.read_bytes()) for file in files]
-    return sorted(known, key=lambda record: _number(record.id))
 
 
 def restore(
@@ -112,7 +88,8 @@ def restore(
 ) -> Snapshot | None:
     """Make the machine what it was; return the snapshot that keeps what it is now, if `keep`.
 
-    A running machine restarts. Engine and ports stay as they are. Raises as `take` does.
+    A running machine restarts. Engine and ports stay as they are. Its dsvm.toml and dsvm.lock go
+    back with it unless somebody has changed them since. Raises as `take` does.
     """
     machines = Machines(home)
     machines.get(name)
@@ -121,22 +98,29 @@ def restore(
         target = _named(machine, wanted)
         ran = _stopped(machine, f"back to snapshot {target.id}", confirm)
         kept = take_held(machine, f"before the restore of {target.id}") if keep else None
-        old, now = target.machine, machine.record
-        record = old.model_copy(
-            update={
-                "engine": now.engine,
-                "notes": now.notes,
-                "ssh_port": now.ssh_port,
-                "apps": {app: now.apps.get(app, port) for app, port in old.apps.items()},
-            }
-        )
-        size = disk_size(chain.frozen_disk(machine.folder, target.id))
-        text = record.model_dump_json(indent=1) + "\n"
-        chain.begin_restore(machine.folder, target.id, text, size)
-        chain.settle(machine.folder)
+        restore_held(machine, target)
+        for note in files_follow(machine.record, target.machine):
+            progress.note(note)
         if ran:
             start_held(machines, machines.get(name), progress=progress)
         return kept
+
+
+def restore_held(machine: Machine, target: SnapshotRecord) -> None:
+    """Make the stopped machine what it was then; engine and ports stay. By who holds it."""
+    old, now = target.machine, machine.record
+    record = old.model_copy(
+        update={
+            "engine": now.engine,
+            "notes": now.notes,
+            "ssh_port": now.ssh_port,
+            "apps": {app: now.apps.get(app, port) for app, port in old.apps.items()},
+        }
+    )
+    size = disk_size(chain.frozen_disk(machine.folder, target.id))
+    text = record.model_dump_json(indent=1) + "\n"
+    chain.begin_restore(machine.folder, target.id, text, size)
+    chain.settle(machine.folder)
 
 
 def remove(home: Home, name: str, wanted: str) -> None:
@@ -155,14 +139,7 @@ def remove(home: Home, name: str, wanted: str) -> None:
                 cause="the machine's disk lies on it",
                 remedy=f"dsvm stop {name}",
             )
-        frozen = chain.frozen_disk(machine.folder, target.id)
-        below, kind = _backing(frozen)
-        for disk in _disks(machine):
-            if disk != frozen and _backing(disk)[0] == frozen.resolve():
-                log = machine.logs / "disk.log"
-                run(["qemu-img", "rebase", "-q", "-b", below, "-F", kind, disk], log=log)
-        (frozen.parent / chain.SNAPSHOT).unlink()
-        shutil.rmtree(frozen.parent)
+        remove_held(machine, target)
 
 
 def _stopped(machine: Machine, why: str, confirm: Confirm) -> bool:
@@ -173,15 +150,19 @@ def _stopped(machine: Machine, why: str, confirm: Confirm) -> bool:
     return stop_held(machine)
 
 
-def take_held(machine: Machine, note: str) -> Snapshot:
+def take_held(machine: Machine, note: str, *, automatic: bool = False) -> Snapshot:
     """As `take`, by who holds the machine."""
     engine, known = engine_of(machine), engine_machine(machine)
     running = engine.running(known) is not None
     if running:
         machine.ssh.run(["sync"], timeout_s=SYNC_S)
-    number = 1 + max((_number(record.id) for record in records(machine.folder)), default=0)
+    number = 1 + max((number_of(record.id) for record in records(machine.folder)), default=0)
     record = SnapshotRecord(
-        id=f"s{number}", note=note, taken_at=time.time(), machine=machine.record
+        id=f"s{number}",
+        note=note,
+        taken_at=time.time(),
+        machine=machine.record,
+        automatic=automatic,
     )
     frozen = chain.frozen_disk(machine.folder, record.id)
     frozen.parent.mkdir(mode=0o700, parents=True)
@@ -207,20 +188,3 @@ def _named(machine: Machine, wanted: str) -> SnapshotRecord:
         if known
         else f"`dsvm snapshot {machine.name}` takes one",
     )
-
-
-def _disks(machine: Machine) -> list[Path]:
-    frozen = [chain.frozen_disk(machine.folder, one.id) for one in records(machine.folder)]
-    return [machine.folder / chain.DISK, *frozen]
-
-
-def _backing(disk: Path) -> tuple[Path, str]:
-    """The file that a disk lies on, and its format."""
-    said = run(["qemu-img", "info", "-U", "--output=json", disk]).stdout
-    info = json.loads(said)
-    return Path(info["full-backing-filename"]).resolve(), str(info["backing-filename-format"])
-
-
-def _number(snapshot: str) -> int:
-    found = ID.fullmatch(snapshot)
-    return int(found[1]) if found else 0

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from dsvm.guest.work import PERSONAL, Work, running
 from dsvm.machines.work import sentences
 
@@ -53,6 +55,18 @@ def test_a_terminal_tells_what_runs_in_front() -> None:
         await_work(Work("terminal", "sleep 54.5", whoami()))
 
 
+@pytest.mark.parametrize(("name", "counted"), [("agetty", 0), ("other", 1)])
+def test_a_console_at_which_nobody_has_logged_in_is_no_work(name: str, counted: int) -> None:
+    before = terminals()
+    with terminal(f"exec bash -c 'exec -a /sbin/{name} sleep 54.125'") as pid:
+        deadline = time.monotonic() + WAIT_S
+        while command(pid) != f"/sbin/{name} 54.125 ":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+        assert terminals() - before == counted
+
+
 def test_who_asks_is_not_among_those_who_work() -> None:
     with terminal("sleep 54.25; true") as pid:
         deadline = time.monotonic() + WAIT_S
@@ -87,6 +101,10 @@ def test_a_person_reads_sentences() -> None:
         "terminal of ds with `vim notes`",
         "`python train.py` of ds",
     ]
+
+
+def terminals() -> int:
+    return len([one for one in running() if one.kind == "terminal"])
 
 
 def whoami() -> str:
