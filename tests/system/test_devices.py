@@ -15,9 +15,11 @@ import pytest
 
 from dsvm.engines.cdi.model import Spec, parse
 from dsvm.errors import DsvmError
+from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from tests.system.spare import Spare, spare
 from tests.system.test_gpu_libraries import compiler
+from tests.system.typed import Dsvm
 
 CDI = Path("/etc/cdi/dsvm-test.json")
 KIND = "dsvm.example/thing"
@@ -144,3 +146,34 @@ def test_a_device_that_is_not_there_is_an_error_before_the_start(lab: Spare) -> 
     with pytest.raises(DsvmError, match=f"no device `{KIND}=two`"):
         other.start()
     assert other.engine.running(other.machine) is None
+
+
+def test_a_definition_gives_and_takes_devices(dsvm: Dsvm, home: Home, cdi: Spec) -> None:
+    assert cdi.kind == KIND
+    folder = home.root / "definitions" / "given"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def up(devices: str) -> subprocess.CompletedProcess[str]:
+        text = f'name = "given"\nprofile = ""\ntools = ["git"]\n[size]\ncpus = 1\n{devices}\n'
+        (folder / "dsvm.toml").write_text(text)
+        return dsvm("up", "--yes", "--json", "--engine", "nspawn", cwd=folder, timeout_s=900)
+
+    def seen() -> str:
+        return dsvm("run", "given", "--", "sh", "-c", "ls /dev/thing; true").stdout
+
+    try:
+        assert up(f'devices = ["{ONE}"]').returncode == 0
+        assert seen() == "/dev/thing\n"
+
+        refused = up(f'devices = ["{KIND}=on"]')
+        assert refused.returncode == 1
+        assert f"this host has no device `{KIND}=on`" in refused.stderr
+        assert f"hint: did you mean `{ONE}`?" in refused.stderr
+        assert seen() == "/dev/thing\n"  # nothing was stopped for it
+
+        without = up("devices = []")
+        assert without.returncode == 0
+        assert "restarted: the devices of the host changed" in json.loads(without.stdout)["changes"]
+        assert seen() == ""
+    finally:
+        dsvm("rm", "given", "--yes")
