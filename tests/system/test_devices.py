@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from dsvm.engines.cdi.model import Spec, parse
+from dsvm.engines.qemu import vfio
+from dsvm.engines.qemu.command import PROGRAM, SANDBOX
 from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
+from dsvm.programs import which
 from tests.system.spare import Spare, spare
 from tests.system.test_gpu_libraries import compiler
 from tests.system.typed import Dsvm
@@ -76,10 +79,13 @@ def cdi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spec]:
     ]
     device = {"name": "one", "containerEdits": {"deviceNodes": nodes}}
     data = {"cdiVersion": "0.6.0", "kind": KIND, "devices": [device], "containerEdits": common}
-    CDI.parent.mkdir(parents=True, exist_ok=True)
+    made = not CDI.parent.exists()
+    CDI.parent.mkdir(exist_ok=True)
     CDI.write_text(json.dumps(data))
     yield parse(CDI.read_text(), as_json=True)
     CDI.unlink()
+    if made:
+        CDI.parent.rmdir()
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +183,16 @@ def test_a_definition_gives_and_takes_devices(dsvm: Dsvm, home: Home, cdi: Spec)
         assert seen() == ""
     finally:
         dsvm("rm", "given", "--yes")
+
+
+@pytest.mark.skipif(not which(PROGRAM), reason="QEMU is not installed")
+def test_qemu_understands_what_gives_it_a_device_and_looks_for_it() -> None:
+    address = "0000:ff:1f.7"  # no computer has a device there
+    argv = [PROGRAM, "-nodefaults", "-display", "none", "-machine", "q35", "-m", "64M"]
+    argv += ["-sandbox", SANDBOX, *vfio.Host().argv((address,))]
+
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert f"{address}: no such host device" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
