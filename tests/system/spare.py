@@ -51,7 +51,11 @@ class Spare:
 
 @contextmanager
 def spare(
-    small: Machine, name: str, size: Size = SIZE, mounts: tuple[Mount, ...] = ()
+    small: Machine,
+    name: str,
+    size: Size = SIZE,
+    mounts: tuple[Mount, ...] = (),
+    devices: tuple[str, ...] | None = None,
 ) -> Iterator[Spare]:
     """A machine like `small`, not started; gone at the end."""
     like = engine_machine(small)
@@ -68,6 +72,7 @@ def spare(
         seed=folder / "seed",
         size=size,
         mounts=mounts,
+        devices=devices,
         ports={22: choose_port(str(folder), ())},
         notes=[],
     )

@@ -18,15 +18,20 @@ from dsvm.guest import cuda, nvml
 DATA = Path(__file__).parents[1] / "data" / "gpu"
 
 
+def compiler(name: str) -> str:
+    """A compiler of C, installed if it is not there."""
+    if not shutil.which(name):
+        install = ["apt-get", "install", "-y", "--no-install-recommends", name, "libc6-dev"]
+        subprocess.run(install, check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    return name
+
+
 @pytest.fixture(scope="module")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("libraries")
-    if not shutil.which("tcc"):
-        install = ["apt-get", "install", "-y", "--no-install-recommends", "tcc", "libc6-dev"]
-        subprocess.run(install, check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
     for name in ("cuda", "nvml"):
         target = folder / f"{name}.so"
-        subprocess.run(["tcc", "-shared", "-o", target, DATA / f"{name}.c"], check=True)
+        subprocess.run([compiler("tcc"), "-shared", "-o", target, DATA / f"{name}.c"], check=True)
     return folder
 
 

@@ -68,17 +68,21 @@ def hardware(
         ),
     ] = None,
 ) -> None:
-    """Processors, memory and GPUs, and why a GPU is not used."""
+    """Processors, memory and GPUs, why a GPU is not used, and whether machines can be given it."""
+    from dsvm.engines import all_engines
     from dsvm.guest.hardware import Look, rows
+    from dsvm.host.giving import findings
     from dsvm.machines.hardware import inside
 
     told = inside(machine_meant(call, name)) if name else Look().hardware().json()
+    giving = [] if name else findings(all_engines(call.home))
     if call.json:
-        call.console.json(told)
+        more = {} if name else {"giving": [_json(finding) for finding in giving]}
+        call.console.json({**told, **more})
         return
-    call.console.table(
-        [{"what": what, "found": found} for what, found in rows(told)], ["what", "found"]
-    )
+    shown = [{"what": what, "found": found} for what, found in rows(told)]
+    shown += [{"what": one.name, "found": _row(one)["found"]} for one in giving]
+    call.console.table(shown, ["what", "found"])
 
 
 def _row(finding: Finding) -> dict[str, str]:

@@ -47,6 +47,11 @@ GUARDED = ("/proc", "/sys", "/dev", "/run", "/boot", "/opt/dsvm")
 # A mount there hides parts of the operating system.
 SYSTEM = ("/bin", "/etc", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/var", "/root")
 
+# A name of the Container Device Interface (its SPEC.md), and a PCI address as in sysfs.
+_DEVICE = re.compile(
+    r"[A-Za-z0-9.-]+/[A-Za-z0-9][A-Za-z0-9_.-]*=[A-Za-z0-9]([A-Za-z0-9_.:-]*[A-Za-z0-9])?"
+    r"|[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]"
+)
 _OS_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
@@ -64,6 +69,7 @@ class Checker:
         for check in (
             self._size,
             self._accelerator,
+            self._devices,
             self._packages,
             self._users,
             self._files,
@@ -105,6 +111,15 @@ class Checker:
                 f"the image carries no builds for `{wanted}`",
                 f'add "{wanted}" to `variants` in `[accelerator]`',
             )
+
+    def _devices(self) -> None:
+        for number, name in enumerate(self.definition.size.devices or ()):
+            if name and not _DEVICE.fullmatch(name):
+                self._bad(
+                    ("size", "devices", number),
+                    f"`{shown(name, 60)}` is no name of a device",
+                    "write it like `nvidia.com/gpu=0`, or its PCI address like `0000:01:00.0`",
+                )
 
     def _packages(self) -> None:
         for number, name in enumerate(self.definition.packages):

@@ -61,6 +61,13 @@ class SizeDefinition(Strict):
         description="Which accelerator the machine gets: `auto` takes what the host has.",
         examples=["auto"],
     )
+    devices: list[str] | None = Field(
+        default=None,
+        description="Devices of the host that the machine is given: a name of the Container Device "
+        "Interface, `nvidia.com/gpu=0`, or a PCI address, `0000:01:00.0`. Default: with an "
+        "`accelerator` other than `cpu` NVIDIA's GPUs that can be given; `[]` for none.",
+        examples=[["nvidia.com/gpu=0"]],
+    )
 
 
 class UserDefinition(Strict):

@@ -31,11 +31,16 @@ def engine_named(name: str, home: Home | None = None) -> Engine:
 
 
 def choose(
-    name: str = AUTO, home: Home | None = None, *, folders: bool = False
+    name: str = AUTO,
+    home: Home | None = None,
+    *,
+    folders: bool = False,
+    devices: tuple[str, ...] = (),
 ) -> tuple[Engine, Usable]:
     """The best engine that works here, or the named one.
 
-    With `folders` only engines count that show folders of the host in a machine.
+    With `folders` only engines count that show folders of the host in a machine, with `devices`
+    those that can give it these.
     Raises `DsvmError` with the reason of each engine when none works.
     """
     tried = all_engines(home) if name == AUTO else (engine_named(name, home),)
@@ -47,6 +52,8 @@ def choose(
         answer = engine.probe()
         if isinstance(answer, Usable) and folders:
             answer = engine.folders() or answer
+        if isinstance(answer, Usable) and devices:
+            answer = engine.gives(devices) or answer
         if isinstance(answer, Unusable):
             refusals.append((engine.name, answer))
             continue

@@ -59,7 +59,9 @@ class EngineMachine:
 
     `folder` is the machine's own, `disk` its qcow2 overlay on the image's raw disk, `seed` a
     folder that the guest sees read-only at /run/dsvm/seed. `ports` maps a port inside the
-    machine to the port on the host's loopback (22 is always there). `root_offset` is where the
+    machine to the port on the host's loopback (22 is always there). `devices` are names of devices
+    of the host that the machine is given: of CDI (`vendor.com/class=name`) or PCI addresses; None:
+    NVIDIA's GPUs that can be, unless the size's accelerator is `cpu`. `root_offset` is where the
     ext4 root partition begins on the disk, in bytes. The engine keeps what it needs below
     `folder / "engine"`, its console log at `folder / "logs" / "console.log"`.
     """
@@ -73,6 +75,7 @@ class EngineMachine:
     layers: tuple[AttachedLayer, ...]
     ports: dict[int, int]
     mounts: tuple[Mount, ...] = ()
+    devices: tuple[str, ...] | None = None
     notes: list[str] = field(default_factory=list, compare=False)
 
 
@@ -124,6 +127,11 @@ class Engine(Protocol):
 
     def folders(self) -> Unusable | None:
         """Why a machine with `mounts` cannot run here; None when it can."""
+        ...
+
+    def gives(self, names: tuple[str, ...]) -> Unusable | None:
+        """Why a machine cannot be given these devices of the host, or its GPUs of NVIDIA if there
+        are no names; None when it can. See `EngineMachine.devices`."""
         ...
 
     def create(self, machine: EngineMachine) -> None: ...

@@ -12,6 +12,7 @@ from pathlib import Path
 from dsvm.guest import (
     alone,
     config,
+    devices,
     environments,
     hardware,
     identity,
@@ -67,8 +68,10 @@ def _apply(seed: Seed, out: Outcome) -> None:
     home = Path(pwd.getpwnam(login.name).pw_dir)
     with _timed(out, "users"):
         people = users.apply(seed, out.errors)
+    with _timed(out, "devices"):
+        given = devices.apply(out)
     with _timed(out, "network"):
-        variables = network.apply(seed["network"], login, home, out)
+        variables = network.apply(seed["network"], login, home, out, given)
     with _timed(out, "mounts"):
         mounts.apply(login, home, out.errors)
     with _timed(out, "environments"):

@@ -169,6 +169,7 @@ def _gpu_line(gpu: dict[str, Any]) -> str:
     said += [_gib(gpu["memory"])] if gpu["memory"] else []
     said += [f"compute capability {gpu['capability']}"] if gpu["capability"] else []
     said += [f"driver `{gpu['module']}`" if gpu["module"] else "no driver holds it"]
+    said += [f"at {gpu['address']}"] if gpu["address"] else []
     said += [f"divided into {len(gpu['slices'])} (MIG)"] if gpu["mig"] else []
     return ", ".join(said)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from dsvm.guest import authorities
@@ -35,13 +36,22 @@ SECRET_NAME = re.compile(r"PASSWORD|USERNAME|TOKEN|SECRET", re.IGNORECASE)
 PATH = "/opt/dsvm/envs/base/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
 
 
-def apply(network: SeedNetwork | None, login: Account, home: Path, out: Outcome) -> bool:
-    """Make the network what the seed says; return whether a variable changed."""
+def apply(
+    network: SeedNetwork | None,
+    login: Account,
+    home: Path,
+    out: Outcome,
+    more: Mapping[str, str] | None = None,
+) -> bool:
+    """Make the network what the seed says; return whether a variable changed.
+
+    `more` are variables that programs shall have besides.
+    """
     _resolver()
     inherited = network or {"certificates": "", "environment": {}, "files": {}}
     authorities.apply(inherited["certificates"])
     _files(inherited["files"], login, home, out)
-    variables = dict(inherited["environment"])
+    variables = {**(more or {}), **inherited["environment"]}
     if inherited["certificates"]:
         variables |= dict.fromkeys(TRUST, str(authorities.BUNDLE))
     return _variables(variables, login)

@@ -3,6 +3,7 @@
 /run/dsvm/seed/seed.json         what the host says (root only)
 /run/dsvm/layers/<digest>        a layer, mounted read-only
 /run/dsvm/state.json             what `apply` made of it
+/run/dsvm/devices.json           what the machine was given of its host's devices
 /run/dsvm/skeletons/<digest>     a layer's directories, open to further users (dsvm.guest.skeleton)
 /run/dsvm/views/<env>/<user>     an environment as another user sees it (bound at login by PAM)
 /run/dsvm/doors/<app>.sock       where an app behind a gate answers (the login only)
@@ -12,6 +13,7 @@
 /var/lib/dsvm/image.json         what an exported image chose at its first start (root only)
 /var/lib/dsvm/whole/<digest>     a layer of an exported image that was hashed here once
 /var/lib/dsvm/config.json        path -> sha256 of the tools' configuration files as last written
+/var/lib/dsvm/devices.json       links and places that were made for such devices
 /var/lib/dsvm/os-units.json      units of OS packages that were kept from starting at boot
 /opt/dsvm/envs/<env>             the environment: layer + overlay
 /usr/lib/dsvm/guest/             this code
@@ -43,6 +45,7 @@ OVERLAYS = VAR / "overlays"
 USER_OVERLAYS = VAR / "users"
 TRASH = VAR / "trash"
 CONFIG = VAR / "config.json"
+DEVICES = VAR / "devices.json"
 OS_UNITS = VAR / "os-units.json"
 IMAGE = VAR / "image.json"
 WHOLE = VAR / "whole"

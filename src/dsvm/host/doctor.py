@@ -15,7 +15,7 @@ from importlib import metadata
 from dsvm.engines.base import Engine, Unusable, Usable
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.host import facts, sources
+from dsvm.host import facts, giving, sources
 from dsvm.host.finding import Finding
 from dsvm.host.packages import INSTALL, installed_by_dsvm, missing, needs
 from dsvm.programs import ProgramFailed, run
@@ -49,6 +49,7 @@ def examine(home: Home, engines: Sequence[Engine], progress: Progress) -> list[F
         reached = [pool.submit(source) for source in sources.ALL]
         found = [engine_finding(engine, home) for engine in engines]
         found += [fact() for fact in facts_of_host]
+        found += giving.findings(engines)
         found += [line for future in reached for line in future.result()]
     return [*found, *package_findings(engines, home), *version_findings()]
 

@@ -16,6 +16,7 @@ from dsvm.catalog.compose import Composition, compose
 from dsvm.definition import Definition, this_host
 from dsvm.engines import choose
 from dsvm.engines.base import Size
+from dsvm.errors import DsvmError
 from dsvm.lock import diff, lock_beside, lock_file, make_lock, request_digest, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.change import Target, apply_change
@@ -28,7 +29,7 @@ from dsvm.machines.lifecycle import end_cut_off, start_held, stop_held, wait_rea
 from dsvm.machines.listing import running
 from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.mend import mend
-from dsvm.machines.parts import applied
+from dsvm.machines.parts import applied, devices, engine_of
 from dsvm.machines.plan import Wish, check_base, plan_change
 from dsvm.machines.reports import last_report
 from dsvm.machines.seed import write_seed
@@ -102,7 +103,8 @@ class Bring:
 
     def _created(self, wish: Wish, composition: Composition) -> Machine:
         folders = bool(wish.definition.mounts)
-        engine, usable = choose(self.engine, self.machines.home, folders=folders)
+        named = devices(wish.definition) or ()
+        engine, usable = choose(self.engine, self.machines.home, folders=folders, devices=named)
         with self._timed("build"):
             image = build(wish.lock, composition, self.machines.home, progress=self.progress)
         with self._timed("boot"):
@@ -132,6 +134,8 @@ class Bring:
         before, now = machine.record.inputs, read_inputs(self.definition)
         old = old_wish(machine)
         change = plan_change(old, wish)
+        if change.restart:
+            _check_devices(machine, wish.definition)
         if running(machine) is None:
             with self._timed("build"):
                 mend(machine, composition, wish.lock, self.progress)
@@ -187,6 +191,18 @@ class Bring:
         began = time.monotonic()
         yield
         self.seconds[phase] += time.monotonic() - began
+
+
+def _check_devices(machine: Machine, definition: Definition) -> None:
+    """Raises `DsvmError` when the machine's engine cannot give what the definition names: before
+    anything is stopped for it."""
+    named = devices(definition)
+    if named and (refusal := engine_of(machine).gives(named)):
+        raise DsvmError(
+            f"machine `{machine.name}` cannot be given the devices of its definition",
+            cause=f"engine `{machine.record.engine}`: {refusal.reason}",
+            remedy=refusal.remedy,
+        )
 
 
 def wish_of(definition: Definition, composition: Composition, lock: Lock, size: Size) -> Wish:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dsvm.engines import AUTO, choose
 from dsvm.errors import DsvmError
 from dsvm.machines.machine import Machine
-from dsvm.machines.parts import engine_machine, engine_of
+from dsvm.machines.parts import applied, devices, engine_machine, engine_of
 from dsvm.machines.state import Machines
 
 
@@ -28,7 +28,8 @@ def switch_engine(machines: Machines, machine: Machine, engine: str) -> Machine:
             cause="a disk is open in one engine only",
             remedy=f"`dsvm stop {machine.name}` first",
         )
-    new, usable = choose(engine, machines.home)
+    named = devices(applied(machine.record)) or ()
+    new, usable = choose(engine, machines.home, devices=named)
     record = machine.record.model_copy(update={"engine": new.name, "notes": usable.notes})
     new.create(engine_machine(Machine(machines.home, record)))
     # Both keep their things in one folder: what is left of the old one would be the new one's.

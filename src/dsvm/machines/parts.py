@@ -24,6 +24,7 @@ def engine_of(machine: Machine) -> Engine:
 def engine_machine(machine: Machine) -> EngineMachine:
     """All that the engine has to know. Whether the layers are there, only a start asks."""
     record = machine.record
+    definition = applied(record)
     inside = {record.pages[name].inside: port for name, port in record.apps.items()}
     return EngineMachine(
         name=record.name,
@@ -34,7 +35,8 @@ def engine_machine(machine: Machine) -> EngineMachine:
         seed=machine.folder / "seed",
         layers=attached(machine),
         ports={SSH_PORT: record.ssh_port, **inside},
-        mounts=mounts(applied(record), Path(record.folder)),
+        mounts=mounts(definition, Path(record.folder)),
+        devices=devices(definition),
     )
 
 
@@ -54,6 +56,12 @@ def attached(machine: Machine) -> tuple[AttachedLayer, ...]:
 def applied(record: MachineRecord) -> Definition:
     """The definition that was last applied."""
     return Definition.model_validate(tomllib.loads(record.definition))
+
+
+def devices(definition: Definition) -> tuple[str, ...] | None:
+    """`[size] devices`, each once."""
+    names = definition.size.devices
+    return None if names is None else tuple(dict.fromkeys(names))
 
 
 def mounts(definition: Definition, folder: Path) -> tuple[Mount, ...]:

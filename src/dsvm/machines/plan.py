@@ -131,8 +131,14 @@ def _restarts(old: Wish, new: Wish) -> Iterable[str]:
         yield "the mounts changed"
     if old.size.accelerator != new.size.accelerator:
         yield "the accelerator changed"
+    if _devices_differ(old, new):
+        yield "the devices of the host changed"
     if new.ports - old.ports:
         yield "an app needs a port of the host"
+
+
+def _devices_differ(old: Wish, new: Wish) -> bool:
+    return old.definition.size.devices != new.definition.size.devices
 
 
 def _touched(
@@ -146,7 +152,8 @@ def _touched(
     there is another one, for anything may stand on it."""
     known = {package.name for package in old.lock.os.packages}
     added = {package.name for package in install}
-    if remove or added & known or old.size.accelerator != new.size.accelerator:
+    other_hardware = old.size.accelerator != new.size.accelerator or _devices_differ(old, new)
+    if remove or added & known or other_hardware:
         return tuple(new.tools)
     apps = _by_app(old.lock)
     apps_differ = {name for name, app in _by_app(new.lock).items() if app != apps.get(name)}

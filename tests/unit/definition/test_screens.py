@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -378,6 +379,20 @@ def test_a_variant_that_the_image_does_not_carry_cannot_be_wanted(tmp_path: Path
 error: the image carries no builds for `nvidia`
   dsvm.toml:3   accelerator = "nvidia"
 hint: add "nvidia" to `variants` in `[accelerator]`"""
+    )
+
+
+def test_a_device_is_named_as_cdi_or_the_bus_does(tmp_path: Path) -> None:
+    good = ["nvidia.com/gpu=0", "nvidia.com/gpu=GPU-1a:2", "0000:a1:00.0"]
+    file = tmp_path / "dsvm.toml"
+    file.write_text(f'name = "a"\n[size]\ndevices = {json.dumps(good)}\n')
+    assert read(file).size.devices == good
+    assert (
+        screen(tmp_path, 'name = "a"\n[size]\ndevices = ["/dev/nvidia0"]\n')
+        == """\
+error: `/dev/nvidia0` is no name of a device
+  dsvm.toml:3   devices = ["/dev/nvidia0"]
+hint: write it like `nvidia.com/gpu=0`, or its PCI address like `0000:01:00.0`"""
     )
 
 

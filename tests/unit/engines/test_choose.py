@@ -74,6 +74,20 @@ def test_the_storage_daemon_is_in_another_package_since_qemu_8(
     assert _storage_package(tmp_path / "os-release") == package
 
 
+def test_an_engine_that_cannot_give_a_named_device_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dsvm.engines.qemu.engine.QemuEngine.probe", lambda self: Usable())
+    monkeypatch.setattr("dsvm.engines.nspawn.engine.NspawnEngine.probe", lambda self: Usable())
+
+    with pytest.raises(DsvmError) as refused:
+        choose("auto", Home(tmp_path), devices=("no.example/thing=one",))
+
+    said = str(refused.value)
+    assert "qemu: `no.example/thing=one` is a device of containers" in said
+    assert "nspawn: this host has no device `no.example/thing=one`" in said
+
+
 def test_an_engine_without_virtiofsd_is_refused_to_a_machine_with_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dsvm.engines.base import AttachedLayer, EngineMachine, Mount, Size
+from dsvm.engines.cdi.given import File, Given, Node
 from dsvm.engines.nspawn import control, held
 from dsvm.engines.nspawn.command import Work, nspawn_argv
 from dsvm.engines.nspawn.control import Listener, Request, ask
@@ -51,6 +53,23 @@ def test_a_plan_is_read_as_it_was_written_and_by_its_owner_only(tmp_path: Path) 
     file = Places(tmp_path).plan
     assert read_plan(file) == plan
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_devices_of_a_plan_are_read_as_they_were_written(tmp_path: Path) -> None:
+    given = Given(
+        nodes=(Node("/dev/thing", "c", 1, 5, host="/dev/zero"),),
+        files=(File("/srv/a", "/opt/a", ("ro",)),),
+        variables={"A": "b"},
+        folders=("/opt",),
+        links={"/opt/x.so": "x.so.1"},
+        notes=("a hook",),
+    )
+    named = replace(machine(tmp_path), devices=("a.example/b=c",))
+    plan = Plan(named, uid_base=None, scope=False, given=given)
+
+    write_plan(plan)
+
+    assert read_plan(Places(tmp_path).plan) == plan
 
 
 def test_a_half_written_state_is_no_state(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_people_read_what_there_is_and_why_it_is_not_used(tmp_path: Path) -> Non
     said = dict(rows(mismatch(tmp_path, looked(tmp_path)).hardware().json()))
 
     assert said["threads"] == "2 in 1 core"
-    assert said["GPU"] == "NVIDIA H100 80GB HBM3, driver `nvidia`"
+    assert said["GPU"] == "NVIDIA H100 80GB HBM3, driver `nvidia`, at 0000:01:00.0"
     assert said["not used"].startswith("the driver's libraries and its loaded module")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dsvm.definition.model import Definition, UserDefinition
+from dsvm.definition.model import Definition, SizeDefinition, UserDefinition
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
 from dsvm.lock.model import LockedArtifact, LockedNpm
@@ -19,6 +19,22 @@ def test_the_same_wish_changes_nothing() -> None:
     one = wish(lock(tree(GIT), BASE), tools={"git": (("git",), None)})
 
     assert plan_change(one, one) == Change()
+
+
+def test_other_devices_of_the_host_need_a_restart_and_prove_everything() -> None:
+    tools: dict[str, tuple[tuple[str, ...], str | None]] = {
+        "git": (("git",), None),
+        "r": ((), None),
+    }
+    size = SizeDefinition(devices=["nvidia.com/gpu=0"])
+    given = Definition(name="lab", size=size)
+    locked = lock(tree(GIT), BASE)
+
+    change = plan_change(wish(locked, tools=tools), wish(locked, given, tools))
+
+    assert change.restart == ("the devices of the host changed",)
+    assert change.prove == ("git", "r")
+    assert plan_change(wish(locked, given, tools), wish(locked, given, tools)) == Change()
 
 
 def test_an_added_environment_is_a_layer_and_proves_its_tools_only() -> None:

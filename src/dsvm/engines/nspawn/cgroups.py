@@ -83,7 +83,28 @@ class Cgroup:
 
     def limit(self, size: Size) -> list[str]:
         """Set the limits, also of a running machine; return what is not enforced, and why."""
-        return [*self._limit_memory(size), *self._limit_cpus(size), *self._limit_others(size)]
+        return [*self._limit_memory(size), *self._limit_cpus(size), *self._limit_pids(size)]
+
+    def allow(self, devices: Iterable[str] = ()) -> list[str]:
+        """Let the machine open what every machine may and these devices of the host (rules of the
+        control group), and no others; return what could not be allowed, and why.
+
+        Version 2 has no such group, and no program that keeps devices from the machine.
+        """
+        group = self._group("devices")
+        if group is None:
+            return []
+        with suppress(OSError):
+            _write(group / "devices.deny", "a")
+            for numbers in DEVICES:
+                _write(group / "devices.allow", f"c {numbers} rwm")
+        notes = []
+        for rule in devices:
+            try:
+                _write(group / "devices.allow", rule)
+            except OSError as refused:
+                notes.append(f"device {rule.split()[1]} not allowed: {refused.strerror}")
+        return notes
 
     def remove(self) -> None:
         """Remove the groups where they are empty; a scope is removed by systemd."""
@@ -170,8 +191,7 @@ class Cgroup:
             return False
         return True
 
-    def _limit_others(self, size: Size) -> list[str]:
-        notes = []
+    def _limit_pids(self, size: Size) -> list[str]:
         try:
             pids = self._group("pids")
             if pids is None:
@@ -179,14 +199,8 @@ class Cgroup:
             most = min(PIDS_MAX, max(PIDS_MIN, size.memory // BYTES_PER_PROCESS))
             _write(pids / "pids.max", str(most))
         except OSError as refused:
-            notes.append(f"number of processes not enforced: {refused.strerror}")
-        devices = self._group("devices")
-        if devices is not None:
-            with suppress(OSError):
-                _write(devices / "devices.deny", "a")
-                for numbers in DEVICES:
-                    _write(devices / "devices.allow", f"c {numbers} rwm")
-        return notes
+            return [f"number of processes not enforced: {refused.strerror}"]
+        return []
 
     def _is_scope(self, tree: Hierarchy) -> bool:
         return bool(self._scope) and tree.version == 2

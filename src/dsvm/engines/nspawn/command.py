@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ UID_COUNT = 65536
 RUN = "/run/dsvm"
 LAYERS = "/run/dsvm/layers"
 SEED = "/run/dsvm/seed"
+TOLD = "/run/dsvm/devices.json"
 
 # What root inside would need only to reach the host, where no user namespace keeps it in.
 DROPPED = ("CAP_MKNOD", "CAP_SYS_TTY_CONFIG", "CAP_AUDIT_CONTROL", "CAP_LEASE", "CAP_SYS_NICE")
@@ -50,6 +52,11 @@ class Work:
         return self.root / "devices" / "fuse"
 
     @property
+    def told(self) -> Path:
+        """What the guest is told of the host's devices."""
+        return self.root / "told"
+
+    @property
     def notify(self) -> Path:
         return self.root / "notify"
 
@@ -59,9 +66,20 @@ class Work:
     def folder(self, number: int) -> Path:
         return self.root / "folders" / str(number)
 
+    def node(self, number: int) -> Path:
+        """A device of the host, as a node."""
+        return self.root / "nodes" / str(number)
 
-def nspawn_argv(plan: Plan, work: Work) -> list[str]:
-    """Boots the machine from `work.tree`; all that is bound is already mounted below `work`."""
+    def given(self, number: int) -> Path:
+        """A file of the host that belongs to such a device."""
+        return self.root / "given" / str(number)
+
+
+def nspawn_argv(plan: Plan, work: Work, devices: Sequence[tuple[Path, str]] = ()) -> list[str]:
+    """Boots the machine from `work.tree`; all that is bound is already mounted below `work`.
+
+    `devices`: what belongs to the host's, and where it is inside.
+    """
     machine = plan.machine
     argv = [
         PROGRAM,
@@ -77,6 +95,7 @@ def nspawn_argv(plan: Plan, work: Work) -> list[str]:
         "--resolv-conf=off",
         *_isolation(plan.uid_base),
         *_binds(plan, work),
+        *(f"--bind={source}:{_escaped(target)}" for source, target in devices),
     ]
     return [*argv, "--as-pid2", "--", plan.init] if plan.init else [*argv, "--boot"]
 
@@ -94,6 +113,7 @@ def _binds(plan: Plan, work: Work) -> list[str]:
     argv = [f"--tmpfs={RUN}:mode=755", f"--tmpfs={LAYERS}:mode=755"]
     argv += [f"--bind-ro={work.seed}:{SEED}{option}"]
     argv += [f"--bind-ro={work.resolv_conf}:/etc/resolv.conf"]
+    argv += [f"--bind-ro={work.told}:{TOLD}"] if work.told.exists() else []
     argv += [f"--bind={work.fuse}:/dev/fuse"] if work.fuse.exists() else []
     for layer in plan.machine.layers:
         argv.append(f"--bind-ro={work.layer(layer.digest)}:{LAYERS}/{layer.digest}{option}")

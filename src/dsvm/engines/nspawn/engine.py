@@ -23,8 +23,9 @@ from dsvm.engines.base import (
     Unusable,
     Usable,
 )
+from dsvm.engines.cdi.given import NOTHING
 from dsvm.engines.network import check_ports
-from dsvm.engines.nspawn import control, limits, probe
+from dsvm.engines.nspawn import control, given, limits, probe
 from dsvm.engines.nspawn.cgroups import Cgroup
 from dsvm.engines.nspawn.command import UID_COUNT
 from dsvm.engines.nspawn.held import holder, locked, wait_unlocked
@@ -66,6 +67,9 @@ class NspawnEngine:
 
     def folders(self) -> Unusable | None:
         return None
+
+    def gives(self, names: tuple[str, ...]) -> Unusable | None:
+        return given.refused(names)
 
     def create(self, machine: EngineMachine) -> None:
         Places(machine.folder).engine.mkdir(parents=True, exist_ok=True)
@@ -184,7 +188,8 @@ class NspawnEngine:
         places.engine.mkdir(parents=True, exist_ok=True)
         places.console.parent.mkdir(parents=True, exist_ok=True)
         base = _free_uids(machine.folder) if userns else None
-        write_plan(Plan(machine, base, _systemd(), init))
+        devices = NOTHING if init else given.wanted(machine)
+        write_plan(Plan(machine, base, _systemd(), init, devices))
         reader, writer = os.pipe()
         with places.log.open("ab") as log, os.fdopen(reader, "rb") as answer:
             process = subprocess.Popen(

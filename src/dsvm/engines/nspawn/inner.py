@@ -24,7 +24,7 @@ from dsvm import linux
 from dsvm.engines import live, storage
 from dsvm.engines.base import AttachedLayer
 from dsvm.engines.network import RESOLVER, check_ports, resolv_conf
-from dsvm.engines.nspawn import mounts, network
+from dsvm.engines.nspawn import given, mounts, network
 from dsvm.engines.nspawn.cgroups import Cgroup
 from dsvm.engines.nspawn.command import LAYERS, REBOOT_STATUS, Work, nspawn_argv
 from dsvm.engines.nspawn.control import Listener, Request
@@ -100,6 +100,8 @@ class Machine:
     def prepare(self) -> None:
         """All that lives as long as this process: limits, disk, mounts."""
         self.notes += self._cgroup.limit(self._plan.machine.size)
+        self.notes += self._cgroup.allow(node.rule for node in self._plan.given.nodes)
+        self.notes += self._plan.given.notes
         _private_view(self._work.root)
         self._folder = os.open(self._work.root, os.O_RDONLY | os.O_DIRECTORY)
         self._mount_disk()
@@ -112,6 +114,7 @@ class Machine:
             if note := mounts.bind_folder(folder, target, self._plan.uid_base):
                 self.notes.append(note)
         mounts.make_fuse(self._work.fuse)
+        given.place(self._plan.given, self._work, self._work.tree, self._plan.uid_base)
         self._write_resolv_conf()
         # nspawn keeps locks and folders of its own there, for all machines of a host alike.
         _hide(NSPAWN_STATE, "755")
@@ -222,7 +225,7 @@ class Machine:
         with self._places.console.open("ab") as console:
             start = console.tell()
             process = subprocess.Popen(
-                nspawn_argv(self._plan, self._work),
+                nspawn_argv(self._plan, self._work, given.binds(self._plan.given, self._work)),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dsvm.engines.base import AttachedLayer, EngineMachine, Mount, Size
+from dsvm.engines.cdi.given import NOTHING, Given, from_data
 from dsvm.whole import write_whole
 
 
@@ -25,13 +26,15 @@ from dsvm.whole import write_whole
 class Plan:
     """`uid_base` is where the machine's ids begin on the host; None is without user namespace.
 
-    `init` is run as the machine's first process instead of its own init (the probe's).
+    `init` is run as the machine's first process instead of its own init (the probe's). `given`
+    is what the machine's devices of the host came to when it was started.
     """
 
     machine: EngineMachine
     uid_base: int | None
     scope: bool
     init: str | None = None
+    given: Given = NOTHING
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ def write_plan(plan: Plan) -> None:
 
 def read_plan(file: Path) -> Plan:
     data = json.loads(file.read_text(encoding="utf-8"))
-    return Plan(**{**data, "machine": _machine(data["machine"])})
+    machine, given = _machine(data["machine"]), from_data(data["given"])
+    return Plan(**{**data, "machine": machine, "given": given})
 
 
 def write_state(places: Places, state: State) -> None:
@@ -149,5 +153,6 @@ def _machine(data: dict[str, Any]) -> EngineMachine:
             Mount(Path(entry["source"]), entry["target"], entry["read_only"])
             for entry in data["mounts"]
         ),
+        devices=None if data["devices"] is None else tuple(data["devices"]),
         notes=list(data["notes"]),
     )

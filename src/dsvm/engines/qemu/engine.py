@@ -20,7 +20,7 @@ from dsvm.engines.base import (
     Usable,
 )
 from dsvm.engines.network import RESOLVER, check_ports, is_free, resolv_conf
-from dsvm.engines.qemu import command, firmware, folders, passt, probe, process, seed_disk
+from dsvm.engines.qemu import command, firmware, folders, passt, probe, process, seed_disk, vfio
 from dsvm.engines.qemu.places import Places, State, read_state, write_state
 from dsvm.engines.storage import IN_USE, DiskInUse
 from dsvm.errors import DsvmError
@@ -58,6 +58,9 @@ class QemuEngine:
     def folders(self) -> Unusable | None:
         return folders.refusal()
 
+    def gives(self, names: tuple[str, ...]) -> Unusable | None:
+        return vfio.Host().gives(names)
+
     def create(self, machine: EngineMachine) -> None:
         _refuse_folders(machine)
         Places(machine.folder).engine.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,18 +74,21 @@ class QemuEngine:
                 cause=f"engine `qemu`: {getattr(found, 'reason', 'no UEFI firmware')}",
                 remedy=getattr(found, "remedy", None),
             )
+        host = vfio.Host()
+        given, left_out = host.wanted(machine)
         places = Places(machine.folder)
         if not process.wait_gone(places.pid, KILL_TIMEOUT_S):
             raise DsvmError(f"machine `{machine.name}` is running already")
         _prepare(machine, places, uefi)
         answer = self.probe()
-        notes = answer.notes if isinstance(answer, Usable) else ()
+        notes = (*(answer.notes if isinstance(answer, Usable) else ()), *left_out)
         write_state(places, State(notes, found.accelerator.patience))
         with (
             _network(machine, places) as (network, joined),
             folders.served(machine, places) as (shown, alive),
         ):
-            argv = command.machine_argv(machine, found.accelerator, uefi, [*network, *shown])
+            more = [*network, *shown, *host.argv(given)]
+            argv = command.machine_argv(machine, found.accelerator, uefi, more)
             _launch(machine, places, argv, (*joined, *alive))
         machine.notes.extend(note for note in notes if note not in machine.notes)
 
