@@ -23,11 +23,12 @@ from threading import Semaphore
 from dsvm import timing
 from dsvm.build import disk, fetching, guest_tree, keys, work
 from dsvm.build.model import Image, Layer
-from dsvm.build.parts import Part, Workshop, pythons_of
+from dsvm.build.parts import Part, Workshop, module_part, pythons_of
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import Composition
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.home import Home
+from dsvm.lock.driver import NotBuilt, Prove
 from dsvm.lock.model import NOTHING_MOUNTED, Lock
 from dsvm.progress import Progress, Silent, Step
 from dsvm.store import MissingBlob, Store
@@ -61,6 +62,15 @@ def build_disk(
     sources count."""
     layers = _Build(of_the_disk(lock), composition, home, progress or Silent()).bare()
     return next(layer for layer in layers if layer.kind == "disk")
+
+
+def prover(composition: Composition, home: Home, progress: Progress) -> Prove:
+    """What proves the driver of a lock: it compiles the module, unless that was done before."""
+
+    def prove(lock: Lock) -> None:
+        _Build(lock, composition, home, progress).prove_driver()
+
+    return prove
 
 
 def of_the_disk(lock: Lock) -> Lock:
@@ -100,6 +110,19 @@ class _Build:
     def layers(self) -> tuple[Layer, ...]:
         return self._run(with_disk=False)
 
+    def prove_driver(self) -> None:
+        part = module_part(self.lock, self.store, self.home)
+        with self.store.using():
+            if part is None or self._cached(part):
+                return
+            fetching.fetch_driver(self.lock, self.composition, self.home, self.progress)
+            try:
+                self._layer(part, [])
+            except DsvmError as failed:
+                if isinstance(failed.__cause__, NotBuilt):
+                    raise failed.__cause__ from failed
+                raise
+
     def bare(self) -> tuple[Layer, ...]:
         return self._run(with_disk=True)
 
@@ -111,13 +134,14 @@ class _Build:
             parts = workshop.parts()
             system = workshop.os_part()
             root = self._disk_part(workshop, system)
+            module = workshop.module_part() if with_disk else None
             missing = [part.name for part in parts if not self._cached(part)]
             system_missing = with_disk and not (self._cached(system) and self._cached(root))
             if not fetched and (missing or system_missing):
                 self._fetch(pool, fetched, missing)
             jobs: list[Future[tuple[Layer, ...]]] = []
             if with_disk:
-                jobs.append(pool.submit(self._system, system, root, fetched[:1]))
+                jobs.append(pool.submit(self._system, module, system, root, fetched[:1]))
             else:
                 self.slots.release()
             jobs += [pool.submit(self._beside, part, fetched) for part in parts]
@@ -169,9 +193,11 @@ class _Build:
         return Part("disk", "disk", key, make)
 
     def _system(
-        self, system: Part, root: Part, fetched: Sequence[Future[None]]
+        self, module: Part | None, system: Part, root: Part, fetched: Sequence[Future[None]]
     ) -> tuple[Layer, ...]:
         try:
+            if module and not self._cached(system):
+                self._layer(module, fetched)
             return self._layer(system, fetched), self._layer(root, [])
         finally:
             self.slots.release()

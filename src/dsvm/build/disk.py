@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dsvm import timing
 from dsvm.build import guest_tree, keys, work
+from dsvm.build.driver_proof import Driver
 from dsvm.build.model import Layer
 from dsvm.build.tools_tree import ToolsTree
 from dsvm.build.watch import watching
@@ -24,7 +25,7 @@ from dsvm.home import Home
 from dsvm.progress import Step
 from dsvm.store import Store
 
-SOURCES = ("disk.py", "guest_tree.py")
+SOURCES = ("disk.py", "driver_proof.py", "guest_tree.py")
 MIB = 1024**2
 ESP_OFFSET = MIB
 ESP_SIZE = 128 * MIB
@@ -48,6 +49,8 @@ class OsTar:
     newest: int
     kernel: bytes
     boot_loader: bytes
+    release: str
+    driver: Driver
 
 
 def disk_key(os_key: str, guest: list[guest_tree.Entry], tools_key: str) -> str:
@@ -89,10 +92,12 @@ def write_disk(
 ) -> None:
     """Write the disk as `target`. All its ids come from `key`.
 
-    Raises `ProgramFailed`, and `DsvmError` when the OS tree lacks a kernel or the boot loader.
+    Raises `ProgramFailed`, and `DsvmError` when the OS tree lacks a kernel, the boot loader, or the
+    module of its driver for that kernel.
     """
     with timing.step("read tar"):
         system = read_os_tar(os_tar)
+        system.driver.prove(system.release)
     root_size = rounded(int(system.end * _GROWTH) + _SLACK)
     with target.open("wb") as file:
         file.truncate(ROOT_OFFSET + root_size + MIB)
@@ -108,6 +113,7 @@ def write_disk(
 def read_os_tar(path: Path) -> OsTar:
     """Read the headers of the OS layer's tar, and the files that boot it."""
     kernel = boot_loader = b""
+    release, driver = "", Driver()
     names, newest = set(), 0
     with tarfile.open(path, "r:") as tar:
         for member in tar:
@@ -116,13 +122,16 @@ def read_os_tar(path: Path) -> OsTar:
             newest = max(newest, int(member.mtime))
             if name.startswith("boot/vmlinuz-"):
                 kernel = _content(tar, member)
+                release = name.removeprefix("boot/vmlinuz-")
             elif name == _BOOT_LOADER:
                 boot_loader = _content(tar, member)
+            elif module_of := driver.kernel_of(name):
+                driver.modules[module_of] = _content(tar, member)
         end = tar.offset
     for what, found in (("kernel", kernel), ("boot loader", boot_loader)):
         if not found:
             raise DsvmError(f"the operating system has no {what}", cause="its packages bring none")
-    return OsTar(path, frozenset(names), end, newest, kernel, boot_loader)
+    return OsTar(path, frozenset(names), end, newest, kernel, boot_loader, release, driver)
 
 
 def _partition(target: Path, root_size: int, tools: ToolsTree, key: str, log: Path) -> None:

@@ -27,6 +27,7 @@ def fetch_rest(
             "os": lock.os.model_copy(update={"packages": ()}),
             "tools_tree": lock.tools_tree.model_copy(update={"packages": ()}),
             "interpreters": {},
+            "driver": None,
             "environments": tuple(
                 one for one in lock.environments if f"env-{one.name}-{one.variant}" in wanted
             ),
@@ -36,6 +37,15 @@ def fetch_rest(
             "cran": tuple(one for one in lock.cran if f"app-{one.tool}" in wanted),
             "debs": tuple(one for one in lock.debs if f"app-{one.tool}" in wanted),
         }
+    )
+    _fetch(part, composition, home, progress)
+
+
+def fetch_driver(lock: Lock, composition: Composition, home: Home, progress: Progress) -> None:
+    """What compiles the driver's module."""
+    nothing = lock.os.model_copy(update={"packages": ()})
+    part = lock.model_copy(
+        update={**NOTHING_MOUNTED, "os": nothing, "tools_tree": nothing, "interpreters": {}}
     )
     _fetch(part, composition, home, progress)
 

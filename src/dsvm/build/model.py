@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dsvm.definition.model import Variant
 
-LayerKind = Literal["os", "environment", "interpreter", "app", "disk"]
+LayerKind = Literal["os", "environment", "interpreter", "app", "module", "disk"]
 
 
 class Layer(BaseModel):

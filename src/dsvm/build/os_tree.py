@@ -31,9 +31,11 @@ _UNPACKED = 5
 STEPS = 2
 
 
-def os_key(tree: OsTree, base: Base) -> str:
+def os_key(tree: OsTree, base: Base, module: str | None = None) -> str:
+    """`module`: the key of a package that is made for the tree."""
     return keys.key(
         "os",
+        **({"module": module} if module else {}),
         debs=keys.debs(tree.packages),
         roots=sorted(tree.roots),
         components=_components(base),

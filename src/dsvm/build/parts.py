@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.build import apps, conda_environment, os_tree, package_apps, r_library
+from dsvm.build import apps, conda_environment, driver, os_tree, package_apps, r_library
 from dsvm.build.environment import ENVIRONMENTS, Pythons, build_environment, environment_key
 from dsvm.build.interpreter import PYTHONS, build_interpreter, interpreter_key
 from dsvm.build.model import Layer, LayerKind
@@ -90,14 +90,27 @@ class Workshop:
 
     def os_part(self) -> Part:
         lock, base = self.lock, self.base
+        module = self.module_part()
+
+        def make(log: Path, step: Step) -> str:
+            tree = lock.os
+            made = self.store.layer(module.key, Layer) if module else None
+            if lock.driver and made:
+                tree = driver.with_module(tree, lock.driver, made.digest, self.store)
+            return os_tree.build_os(tree, base, self.store, self.home, log, step)
+
         return Part(
             "os",
             "os",
-            os_tree.os_key(lock.os, base),
-            lambda log, step: os_tree.build_os(lock.os, base, self.store, self.home, log, step),
+            os_tree.os_key(lock.os, base, module.key if module else None),
+            make,
             total=os_tree.STEPS * len(lock.os.packages),
             unit="packages",
         )
+
+    def module_part(self) -> Part | None:
+        """The package with the driver's module, which the OS tree takes in."""
+        return module_part(self.lock, self.store, self.home)
 
     def parts(self) -> list[Part]:
         """All layers that are mounted on the OS tree; the slowest to build first."""
@@ -197,6 +210,18 @@ class Workshop:
 
     def _app(self, tool: str, key: str, make: Make) -> Part:
         return Part(f"app-{tool}", "app", key, make, mountpoint=f"{apps.APPS}/{tool}")
+
+
+def module_part(lock: Lock, store: Store, home: Home) -> Part | None:
+    """The package with the module of the lock's driver, if it has one."""
+    found = lock.driver
+    if not found:
+        return None
+
+    def make(log: Path, step: Step) -> str:
+        return driver.build_module(lock, found, store, home, log)
+
+    return Part("driver-module", "module", driver.module_key(lock, found), make)
 
 
 def pythons_of(

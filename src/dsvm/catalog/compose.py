@@ -9,7 +9,7 @@ from pathlib import Path
 from dsvm.catalog.environments import EnvironmentPlan, plan_environments
 from dsvm.catalog.host import host_variants
 from dsvm.catalog.load import Catalog, hint_for, load_catalog
-from dsvm.catalog.model import App, Base, Tool
+from dsvm.catalog.model import App, Base, DriverNeed, Tool
 from dsvm.definition.checks import host_path
 from dsvm.definition.faults import shown
 from dsvm.definition.model import Definition, Variant
@@ -27,7 +27,7 @@ COMMON_SOURCES = ("pypi", "find-links", "npm", "cran", "conda", "snapshot")
 class Composition:
     """`sources` overrides the host's own, by name: an address, or for `find-links` also a folder.
 
-    `folder` is where dsvm.toml lies.
+    `folder` is where dsvm.toml lies. `driver`: what the image has of NVIDIA's, if it was asked for.
     """
 
     base: Base
@@ -37,6 +37,7 @@ class Composition:
     variants: tuple[Variant, ...]
     sources: dict[str, str]
     folder: Path
+    driver: DriverNeed | None = None
 
     def without(self, tools: Collection[str]) -> Composition:
         """The same, but these tools are not there: nothing of them was reached."""
@@ -64,6 +65,7 @@ def compose(path: Path, text: str | None = None) -> tuple[Definition, Compositio
     catalog = _catalog(found)
     definition = found.definition
     base = _base(found, catalog)
+    driver = _driver(found, base)
     tools = _tools(found, catalog)
     variants = tuple(definition.accelerator.variants or host_variants(definition.size.accelerator))
     environments = plan_environments(found, tools, variants, base, catalog.pythons(base))
@@ -71,13 +73,14 @@ def compose(path: Path, text: str | None = None) -> tuple[Definition, Compositio
     _names(found, tools)
     found.faults.raise_if_any()
     return definition, Composition(
-        base=base,
+        base=base.with_driver() if driver else base,
         tools=tools,
-        packages=_packages(base, tools, definition),
+        packages=_packages(base, tools, definition, driver),
         environments=environments,
         variants=variants,
         sources=resolved(definition.sources, found.folder),
         folder=found.folder,
+        driver=driver,
     )
 
 
@@ -112,6 +115,16 @@ def _base(found: Draft, catalog: Catalog) -> Base:
         _bad(found, ("base",), what, hint_for(name, bases))
         return next(iter(bases.values()))
     return bases[name]
+
+
+def _driver(found: Draft, base: Base) -> DriverNeed | None:
+    """What the base has of NVIDIA's driver, if the definition wants it."""
+    if not found.definition.accelerator.driver:
+        return None
+    if not base.driver:
+        what = f"dsvm knows no driver of NVIDIA for the base `{base.name}`"
+        _bad(found, ("accelerator", "driver"), what, 'set base = "debian-13", or leave it out')
+    return base.driver
 
 
 def _tools(found: Draft, catalog: Catalog) -> tuple[Tool, ...]:
@@ -149,8 +162,11 @@ def _want(
     wanted[name] = catalog.tools[name]
 
 
-def _packages(base: Base, tools: Sequence[Tool], definition: Definition) -> tuple[str, ...]:
+def _packages(
+    base: Base, tools: Sequence[Tool], definition: Definition, driver: DriverNeed | None
+) -> tuple[str, ...]:
     lists = [base.packages, [base.kernel], base.python_packages]
+    lists += [[driver.library, *driver.packages]] if driver else []
     lists += [tool.apt for tool in tools]
     lists += [definition.packages]
     return tuple(dict.fromkeys(name for names in lists for name in names))

@@ -324,6 +324,30 @@ class Archive(Strict):
     components: list[str]
 
 
+class DriverModule(Strict):
+    """A DKMS package with the source of the driver's module, and what it needs in the machine."""
+
+    package: str
+    beside: list[str] = Field(default_factory=list)
+
+
+class DriverNeed(Strict):
+    """NVIDIA's driver out of a base's archives, for machines that drive a GPU by themselves.
+
+    `components` are those of the archives that hold it; `suites` those of the first archive in
+    which another version may be. `modules` are tried in their order, `library` is the package whose
+    version is the driver's, `packages` what else the machine gets of it, `build` what compiles the
+    module beside the kernel's headers.
+    """
+
+    components: list[str] = Field(min_length=1)
+    suites: list[str] = Field(default_factory=list)
+    modules: list[DriverModule] = Field(min_length=1, alias="module")
+    library: str
+    packages: list[str]
+    build: list[str]
+
+
 class Base(Strict):
     """An operating system: `bases/<name>/base.toml`.
 
@@ -345,6 +369,23 @@ class Base(Strict):
     image_packages: list[str]
     kernel: str
     machines: bool = True
+    driver: DriverNeed | None = None
 
     name: str = Field(default="", exclude=True)
     folder: Path = Field(default=Path(), exclude=True)
+
+    def with_driver(self) -> Base:
+        """The same, with the archives' parts that hold the driver; itself where it has none."""
+        if not self.driver:
+            return self
+        need, (first, *_) = self.driver, self.archives
+        archives = [
+            archive.model_copy(
+                update={
+                    "components": [*archive.components, *need.components],
+                    "suites": [*archive.suites, *(need.suites if archive is first else ())],
+                }
+            )
+            for archive in self.archives
+        ]
+        return self.model_copy(update={"archives": archives})

@@ -141,6 +141,7 @@ def _locked(
     call: Call, path: Path, upgrade: frozenset[str] | None, *, proven: bool = False
 ) -> tuple[Lock | None, Lock]:
     """The lock beside the definition as it was, and as it is now."""
+    from dsvm.build.build import prover
     from dsvm.catalog.compose import compose
     from dsvm.lock import lock_beside, lock_file, make_lock, write_lock
 
@@ -148,7 +149,14 @@ def _locked(
     old = lock_beside(path)
 
     def locked(moving: frozenset[str] | None) -> Lock:
-        return make_lock(composition, call.home, old=old, upgrade=moving, progress=call.progress)
+        return make_lock(
+            composition,
+            call.home,
+            old=old,
+            upgrade=moving,
+            progress=call.progress,
+            prove=prover(composition, call.home, call.progress),
+        )
 
     new = locked(upgrade)
     if proven and old:

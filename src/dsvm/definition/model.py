@@ -99,6 +99,12 @@ class AcceleratorDefinition(Strict):
         description="Builds of the environments the image carries; default: what the host has.",
         examples=[["cpu", "nvidia"]],
     )
+    driver: bool = Field(
+        default=False,
+        description="Whether the image has NVIDIA's driver for its own kernel: for a virtual "
+        "machine that is given a GPU. Under `nspawn` the driver is the host's.",
+        examples=[True],
+    )
 
 
 class CatalogDefinition(Strict):

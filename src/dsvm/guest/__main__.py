@@ -1,5 +1,5 @@
-"""The command `dsvm-guest`: `apply`, `env ...`, `gate`, `grow`, `hardware`, `pass-on`, `renew`,
-`view`, `wait-for`, `watch`, `work`."""
+"""The command `dsvm-guest`: `apply`, `driver-guard`, `env ...`, `gate`, `grow`, `hardware`,
+`pass-on`, `renew`, `view`, `wait-for`, `watch`, `work`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dsvm-guest", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("apply", help="make the machine what its seed says").set_defaults(do=_apply)
+    commands.add_parser(
+        "driver-guard", help="for apt: refuse what would part kernel and driver"
+    ).set_defaults(do=_driver_guard)
     grow = commands.add_parser("grow", help="let the root file system take BYTES of its disk")
     grow.set_defaults(do=_grow)
     grow.add_argument("bytes", metavar="BYTES", type=int)
@@ -81,6 +84,14 @@ def _apply(asked: argparse.Namespace) -> int:
     for error in outcome.errors:
         print(f"error: {error}", file=sys.stderr)
     return 1 if outcome.errors else 0
+
+
+def _driver_guard(asked: argparse.Namespace) -> int:
+    from dsvm.guest.driver_set import driver_set, guard
+
+    if why := guard(sys.stdin, driver_set()):
+        raise GuestError(why)
+    return 0
 
 
 def _grow(asked: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@
 /var/lib/dsvm/os-units.json      units of OS packages that were kept from starting at boot
 /opt/dsvm/envs/<env>             the environment: layer + overlay
 /usr/lib/dsvm/guest/             this code
+/usr/lib/dsvm/driver.json        NVIDIA's driver and its kernel, if the image has them
 /usr/lib/dsvm/manifest.json      digest and paths of all files that came with it
 """
 

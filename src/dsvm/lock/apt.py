@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cmp_to_key
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -30,6 +31,7 @@ from filelock import FileLock
 from dsvm.catalog.model import Base
 from dsvm.errors import DsvmError
 from dsvm.home import Home
+from dsvm.lock.debversion import compare
 from dsvm.lock.mirrors import apt_auth, without_credentials
 from dsvm.lock.model import OsPackage
 from dsvm.patience import LONGER, patient
@@ -40,6 +42,8 @@ _TIMEOUT_S = 900.0
 _SILENCE_S = 15.0
 ESSENTIAL = ("?essential",)
 FOUNDATION = (*ESSENTIAL, "?priority(required)", "apt")
+EVERY = "*"
+_order = cmp_to_key(compare)
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>\S+)$")
 _UNKNOWN = re.compile(r"^E: (?:Unable to locate package|Couldn't find any package by \S+) (\S+)$")
 _NO_CANDIDATE = re.compile(r"^E: Package '(\S+)' has no installation candidate$")
@@ -81,7 +85,8 @@ class AptRoot:
     ) -> tuple[OsPackage, ...]:
         """Every package that installing `packages` into an empty tree would bring, by name.
 
-        `pins` are versions to keep where the mirror still has them and they fit. Raises
+        `pins` are versions to keep where the mirror still has them and they fit; that of `EVERY`
+        is taken of each package that has it. Raises
         `UnknownPackage`, or `DsvmError` when the packages do not go together.
         """
         with self._locked():
@@ -102,10 +107,29 @@ class AptRoot:
             )
         )
 
+    def versions(self, package: str) -> tuple[tuple[str, str], ...]:
+        """(version, `<archive>/<suite>`) of a package: what apt would take, then newest first."""
+        with self._locked():
+            (self.folder / "preferences").write_text("")
+            suites = self._suites([package])
+            told = self._apt("apt-cache", "policy", package)
+        taken = re.search(r"Candidate: (\S+)", told)
+        archives = {suite: one.name for one in self.base.archives for suite in one.suites}
+        newest = sorted(
+            suites,
+            key=lambda known: (known[1] == (taken and taken[1]), _order(known[1])),
+            reverse=True,
+        )
+        return tuple(
+            (version, f"{archives[suites[name, version]]}/{suites[name, version]}")
+            for name, version in newest
+        )
+
     def _plan(self, packages: Sequence[str], pins: Mapping[str, str]) -> list[str]:
         (self.folder / "preferences").write_text(
             "".join(
-                f"Package: {name}\nPin: version {version}\nPin-Priority: 1001\n\n"
+                f"Package: {'/./' if name == EVERY else name}\n"
+                f"Pin: version {version}\nPin-Priority: 1001\n\n"
                 for name, version in sorted(pins.items())
             )
         )

@@ -183,6 +183,7 @@ class _Fetching:
 
     def _versions_now(self, tree: OsTree) -> dict[str, str]:
         base = next(base for base in self.bases.values() if base.suite == tree.suite)
+        base = base.with_driver() if self.lock.driver else base
         trees = Trees(self.bases, self.sources, self.home, at_once=True)
         more: tuple[str, ...] = FOUNDATION if tree is self.lock.os else ()
         if any(tree is builder for builder in self.lock.builders.values()):
@@ -211,7 +212,7 @@ class _Fetching:
     def _archive(self, source: str) -> tuple[Base, Archive]:
         name, _, suite = source.partition("/")
         for base in self.bases.values():
-            for archive in base.archives:
+            for archive in base.with_driver().archives:
                 if archive.name == name and suite in archive.suites:
                     return base, archive
         raise DsvmError(

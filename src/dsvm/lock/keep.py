@@ -9,9 +9,11 @@ from dsvm.catalog.compose import Composition, EnvironmentPlan
 from dsvm.catalog.model import Tool
 from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError
+from dsvm.lock.driver import members
 from dsvm.lock.model import (
     Held,
     Lock,
+    LockedDriver,
     LockedEnvironment,
     LockedNpm,
     OsTree,
@@ -61,6 +63,23 @@ class Keep:
         if not self.old or self.old.os.suite != suite:
             return {}
         return self.pins(self.old.os)
+
+    def driver(self, os: OsTree) -> LockedDriver | None:
+        """The old driver, if these are the OS packages it is locked with and it may not move."""
+        old = self.old.driver if self.old else None
+        if not self.old or not old or self.old.os != os:
+            return None
+        return old if self.tree(old.tree, old.tree.suite, old.tree.roots) else None
+
+    def driver_pins(self, suite: str) -> tuple[dict[str, str], tuple[str, str] | None]:
+        """Versions to keep of all but the driver, and the driver's to be tried first."""
+        pins = self.os_pins(suite)
+        if not self.old or not self.old.driver or self.upgrade is None:
+            return pins, None
+        module = {one.name: one.version for one in self.old.driver.tree.packages}
+        driver = members(self.old)
+        kept = {n: v for n, v in pins.items() if n not in driver or n.startswith("linux-image-")}
+        return kept, (self.old.driver.module, module[self.old.driver.module])
 
     def tools_pins(self) -> dict[str, str]:
         return self.pins(self.old.tools_tree if self.old else None)

@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import Composition, EnvironmentPlan
-from dsvm.catalog.model import Base, Tool
+from dsvm.catalog.model import Base, DriverNeed, Tool
 from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.home import Home
+from dsvm.lock.apt import EVERY
+from dsvm.lock.driver import Choosing, Prove, Version, check_cuda, in_order
 from dsvm.lock.hints import Hints
 from dsvm.lock.keep import Keep
 from dsvm.lock.model import Lock, LockedEnvironment, LockedNpm, LockedNpmBuild, OsTree
@@ -39,19 +41,21 @@ def make_lock(
     upgrade: frozenset[str] | None = frozenset(),
     progress: Progress | None = None,
     bases: Mapping[str, Base] | None = None,
+    prove: Prove | None = None,
 ) -> Lock:
     """Lock all that the composition asks for.
 
     Versions of `old` are kept where they still fit, but for `upgrade`: names of tools,
     environments or packages that may move (None: everything). An `old` that answers the request
-    already is returned as it is. Raises `DsvmError`.
+    already is returned as it is. `prove` tries whether a driver's module compiles for the kernel;
+    without it the build finds out. Raises `DsvmError`.
     """
     request = request_digest(composition)
     if old and old.request == request and upgrade is not None and not upgrade:
         return old
     keep = Keep(old, upgrade, composition)
     known = bases or load_catalog().bases
-    job = _Locking(composition, home, keep, known, Hints(home))
+    job = _Locking(composition, home, keep, known, Hints(home), prove)
     with Store(home.store).using():  # what is fetched now stands in no lock yet
         lock = job.run(request, progress or Silent())
     job.hints.save()
@@ -65,6 +69,7 @@ class _Locking:
     keep: Keep
     bases: Mapping[str, Base]
     hints: Hints
+    prove: Prove | None = None
 
     def run(self, request: str, progress: Progress) -> Lock:
         plans = self.composition.environments
@@ -80,7 +85,7 @@ class _Locking:
             jobs.join()
             taken = [job.result() for job in origins]
             locked = tuple(build for job in environments for build in job.result())
-            return Lock(
+            lock = Lock(
                 version=1,
                 request=request,
                 base=self.composition.base.name,
@@ -97,6 +102,29 @@ class _Locking:
                 choices=tuple(one.choice for one in taken if one.choice),
                 held=self.keep.held,
             )
+        return self._with_driver(lock, self.composition.driver) if self.composition.driver else lock
+
+    def _with_driver(self, lock: Lock, need: DriverNeed) -> Lock:
+        if old := self.keep.driver(lock.os):
+            kept = lock.model_copy(update={"driver": old})
+            check_cuda(kept)
+            return kept
+        base, packages = self.composition.base, self.composition.packages
+        apt = self._trees.root(base)
+        found = [Version(m, *one) for m in need.modules for one in apt.versions(m.package)]
+        pins, locked = self.keep.driver_pins(base.suite)
+
+        def os(one: Version) -> OsTree:
+            wanted = [*packages, *one.module.beside]
+            made = self._trees.machine(base, wanted, {**pins, EVERY: one.version})
+            return made.model_copy(update={"roots": packages})  # beside: the module's package asks
+
+        def tree(one: Version, kernel: str) -> OsTree:
+            roots = [one.module.package, f"linux-headers-{kernel}", *need.build]
+            return self._trees.builder(base, roots, {EVERY: one.version})
+
+        order = in_order(found, locked)
+        return Choosing(need.library, order, os, tree).first_that_works(lock, self.prove)
 
     def _origin(self, tool: Tool) -> Taken:
         old = self.keep.origin(tool)

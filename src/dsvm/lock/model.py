@@ -177,6 +177,22 @@ class LockedConda(Locked):
         return any(package.name == "ipykernel" for package in self.packages)
 
 
+class LockedDriver(Locked):
+    """NVIDIA's driver and the kernel it was made for: one set, of which no part moves alone.
+
+    `kernel` is the release that the image boots, `version` the driver's, of its module and of its
+    libraries; `cuda` the newest major version of CUDA that it knows. `tree` has the module's source
+    (the package `module`), the kernel's headers and the compiler. `why` tells which was taken.
+    """
+
+    kernel: str
+    version: str
+    cuda: int
+    module: str
+    tree: OsTree
+    why: str
+
+
 class Choice(Locked):
     """Which of a tool's origins was taken, and why. `origin` is None where none was reached."""
 
@@ -216,6 +232,7 @@ class Lock(Locked):
     conda: tuple[LockedConda, ...] = ()
     choices: tuple[Choice, ...] = ()
     held: tuple[Held, ...] = ()
+    driver: LockedDriver | None = None
 
     @property
     def unreachable(self) -> dict[str, str]:
@@ -224,8 +241,9 @@ class Lock(Locked):
 
     @property
     def builders(self) -> dict[str, OsTree]:
-        """The OS packages that apps are compiled with, by tool."""
+        """The OS packages that apps and the driver's module are compiled with, by tool."""
         npm = {npm.tool: npm.build.os for npm in self.npm if npm.build}
+        npm |= {self.driver.module: self.driver.tree} if self.driver else {}
         return npm | {cran.tool: cran.tree for cran in self.cran}
 
     @property

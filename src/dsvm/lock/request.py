@@ -43,6 +43,8 @@ def request_digest(composition: Composition) -> str:
         if plan.source_only
     }:
         asked["source_only"] = source_only
+    if composition.driver:
+        asked["driver"] = composition.driver.model_dump()
     if several := {t.name: _origins(t) for t in composition.tools if t.several}:
         asked["origins"] = several
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

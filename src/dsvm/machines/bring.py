@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dsvm.build.build import build, build_layers
+from dsvm.build.build import build, build_layers, prover
 from dsvm.catalog.compose import Composition, compose
 from dsvm.definition import Definition, this_host
 from dsvm.engines import choose
@@ -95,7 +95,13 @@ class Bring:
         old = lock_beside(self.definition)
         if old and old.request == request_digest(composition):
             return old
-        new = make_lock(composition, self.machines.home, old=old, progress=self.progress)
+        new = make_lock(
+            composition,
+            self.machines.home,
+            old=old,
+            progress=self.progress,
+            prove=prover(composition, self.machines.home, self.progress),
+        )
         write_lock(lock_file(self.definition), new)
         if old:
             self.lock_changes += [str(change) for change in diff(old, new)]

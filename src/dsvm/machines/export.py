@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dsvm import scratch
-from dsvm.build.build import build
+from dsvm.build.build import build, prover
 from dsvm.build.export import image_bytes, write_image
 from dsvm.build.model import Image
 from dsvm.build.tools_tree import ToolsTree
@@ -61,7 +61,9 @@ def export(
     extra = tuple(composition.base.image_packages)
     composition = replace(composition, packages=(*composition.packages, *extra))
     old = lock_beside(definition)
-    lock = make_lock(composition, home, old=old, progress=progress)
+    lock = make_lock(
+        composition, home, old=old, progress=progress, prove=prover(composition, home, progress)
+    )
     image = build(lock, composition, home, progress=progress)
     beside = target.with_name(f"{target.name}.lock")
     with Store(home.store).using(), scratch.folder("export", home.cache / "work") as work:
