@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dsvm.build.build import prover
 from dsvm.catalog.compose import Composition, compose
 from dsvm.definition import Definition, format_bytes, this_host
 from dsvm.definition.edit import replace_text, set_size
@@ -155,7 +156,8 @@ def _lock(machine: Machine, files: Files, composition: Composition, progress: Pr
     old = machine.record.lock
     if old.request == request_digest(composition):
         return old
-    return make_lock(composition, machine.home, old=old, progress=progress)
+    prove = prover(composition, machine.home, progress)
+    return make_lock(composition, machine.home, old=old, progress=progress, prove=prove)
 
 
 def _fits(machine: Machine, old: Size, new: Size) -> None:

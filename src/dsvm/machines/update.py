@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dsvm.build.build import build_layers
+from dsvm.build.build import build_layers, prover
 from dsvm.catalog.compose import compose
 from dsvm.home import Home
 from dsvm.lock import diff, lock_file, make_lock, write_lock
@@ -65,5 +65,13 @@ def _newer(machine: Machine, files: Files, only: Collection[str], progress: Prog
     _, composition = compose(files.path)
     old = machine.record.lock
     moving = frozenset(only) if only else None
-    lock = make_lock(composition, machine.home, old=old, upgrade=moving, progress=progress)
+    home = machine.home
+    lock = make_lock(
+        composition,
+        home,
+        old=old,
+        upgrade=moving,
+        progress=progress,
+        prove=prover(composition, home, progress),
+    )
     return Newer(lock, tuple(str(change) for change in diff(old, lock)))
