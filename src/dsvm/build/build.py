@@ -28,7 +28,8 @@ from dsvm.catalog import load_catalog
 from dsvm.catalog.compose import Composition
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.home import Home
-from dsvm.lock.driver import NotBuilt, Prove
+from dsvm.lock import make_lock
+from dsvm.lock.driver import NotBuilt
 from dsvm.lock.model import NOTHING_MOUNTED, Lock
 from dsvm.progress import Progress, Silent, Step
 from dsvm.store import MissingBlob, Store
@@ -64,13 +65,20 @@ def build_disk(
     return next(layer for layer in layers if layer.kind == "disk")
 
 
-def prover(composition: Composition, home: Home, progress: Progress) -> Prove:
-    """What proves the driver of a lock: it compiles the module, unless that was done before."""
+def proven_lock(
+    composition: Composition,
+    home: Home,
+    *,
+    old: Lock | None,
+    upgrade: frozenset[str] | None = frozenset(),
+    progress: Progress,
+) -> Lock:
+    """`dsvm.lock.make_lock`, with the module of a driver compiled unless that was done before."""
 
     def prove(lock: Lock) -> None:
         _Build(lock, composition, home, progress).prove_driver()
 
-    return prove
+    return make_lock(composition, home, old=old, upgrade=upgrade, progress=progress, prove=prove)
 
 
 def of_the_disk(lock: Lock) -> Lock:

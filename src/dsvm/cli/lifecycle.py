@@ -72,8 +72,8 @@ def add(
 
 def bring_up(call: Call, path: Path, engine: str) -> int:
     """`up` of one definition, with its summary; returns the exit code."""
-    from dsvm.cli.prove import CHECK_FAILED, prove
-    from dsvm.cli.summary import summary
+    from dsvm.cli.prove import prove
+    from dsvm.cli.summary import done
     from dsvm.host.prepare import prepare
     from dsvm.machines.up import up as bring
 
@@ -86,12 +86,7 @@ def bring_up(call: Call, path: Path, engine: str) -> int:
         confirm=call.confirm,
         engine=engine,
     )
-    if call.json:
-        call.console.json(result.json())
-    else:
-        for line in summary(result):
-            call.console.data(line)
-    return CHECK_FAILED if result.last and result.last.summary.get("failed") else 0
+    return done(call, result)
 
 
 def ls(call: Call) -> None:

@@ -12,7 +12,6 @@ from dsvm.cli.call import Call, NameArgument, command
 
 if TYPE_CHECKING:
     from dsvm.machines.resize import Plan
-    from dsvm.machines.up import UpResult
 
 
 def register(app: typer.Typer) -> None:
@@ -66,6 +65,7 @@ def resize(
             call.console.json(found.json())
         return 0
     from dsvm.cli.prove import prove
+    from dsvm.cli.summary import done
 
     result, snapshot = room.resize(
         call.home,
@@ -75,7 +75,7 @@ def resize(
         prove=prove(call),
         confirm=call.confirm,
     )
-    return _done(call, result, snapshot)
+    return done(call, result, snapshot)
 
 
 def update(
@@ -98,6 +98,7 @@ def update(
     put back to what it was.
     """
     from dsvm.cli.prove import prove
+    from dsvm.cli.summary import done
     from dsvm.machines import update as room
     from dsvm.machines.naming import resolve
 
@@ -115,7 +116,7 @@ def update(
     result, snapshot = room.update(
         call.home, meant, found, progress=call.progress, prove=prove(call), confirm=call.confirm
     )
-    return _done(call, result, snapshot)
+    return done(call, result, snapshot)
 
 
 def _lines(plan: Plan) -> list[str]:
@@ -131,17 +132,3 @@ def _lines(plan: Plan) -> list[str]:
     lines += [f"  that ends: {work}" for work in plan.ends]
     lines += [f"  mind: {risk}" for risk in plan.could_fail]
     return [*lines, f"  proven after it: {proof}{took}", "  if it fails: put back as it is now"]
-
-
-def _done(call: Call, result: UpResult, snapshot: str) -> int:
-    from dsvm.cli.prove import CHECK_FAILED
-    from dsvm.cli.summary import summary
-
-    name = result.machine.name
-    if call.json:
-        call.console.json({**result.json(), "snapshot": snapshot})
-    else:
-        for line in summary(result):
-            call.console.data(line)
-        call.console.say(f"`dsvm restore {name} {snapshot}` brings back what it was")
-    return CHECK_FAILED if result.last and result.last.summary.get("failed") else 0

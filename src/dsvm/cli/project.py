@@ -141,22 +141,15 @@ def _locked(
     call: Call, path: Path, upgrade: frozenset[str] | None, *, proven: bool = False
 ) -> tuple[Lock | None, Lock]:
     """The lock beside the definition as it was, and as it is now."""
-    from dsvm.build.build import prover
+    from dsvm.build.build import proven_lock
     from dsvm.catalog.compose import compose
-    from dsvm.lock import lock_beside, lock_file, make_lock, write_lock
+    from dsvm.lock import lock_beside, lock_file, write_lock
 
     _, composition = compose(path)
     old = lock_beside(path)
 
     def locked(moving: frozenset[str] | None) -> Lock:
-        return make_lock(
-            composition,
-            call.home,
-            old=old,
-            upgrade=moving,
-            progress=call.progress,
-            prove=prover(composition, call.home, call.progress),
-        )
+        return proven_lock(composition, call.home, old=old, upgrade=moving, progress=call.progress)
 
     new = locked(upgrade)
     if proven and old:

@@ -7,8 +7,25 @@ from typing import TYPE_CHECKING
 from dsvm.cli.inside import forwarding
 
 if TYPE_CHECKING:
+    from dsvm.cli.call import Call
     from dsvm.machines.reports import LastReport
     from dsvm.machines.up import UpResult
+
+
+def done(call: Call, result: UpResult, snapshot: str | None = None) -> int:
+    """Tell it, with the way back if it began with a snapshot; returns the exit code."""
+    from dsvm.cli.prove import CHECK_FAILED
+
+    if call.json:
+        call.console.json({**result.json(), **({"snapshot": snapshot} if snapshot else {})})
+    else:
+        for line in summary(result):
+            call.console.data(line)
+        if snapshot:
+            call.console.say(
+                f"`dsvm restore {result.machine.name} {snapshot}` brings back what it was"
+            )
+    return CHECK_FAILED if result.last and result.last.summary.get("failed") else 0
 
 
 def summary(result: UpResult) -> list[str]:

@@ -101,24 +101,16 @@ def find(
 
 def _outdated(call: Call, words: list[str]) -> None:
     """What an upgrade would move of the tools themselves; the lock stays as it is."""
-    from dsvm.build.build import prover
+    from dsvm.build.build import proven_lock
     from dsvm.catalog.compose import compose
     from dsvm.cli.definition import definition_path, lock_of
-    from dsvm.lock import make_lock
     from dsvm.lock.upgrade import newer
 
     path = definition_path()
     lock = lock_of(path)
     _, composition = compose(path)
     tools = [tool for tool in composition.tools if not words or tool.name in words]
-    now = make_lock(
-        composition,
-        call.home,
-        old=lock,
-        upgrade=None,
-        progress=call.progress,
-        prove=prover(composition, call.home, call.progress),
-    )
+    now = proven_lock(composition, call.home, old=lock, upgrade=None, progress=call.progress)
     found = newer(tools, lock, now)
     if call.json:
         call.console.json([vars(one) for one in found])

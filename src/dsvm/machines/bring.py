@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dsvm.build.build import build, build_layers, prover
+from dsvm.build.build import build, build_layers, proven_lock
 from dsvm.catalog.compose import Composition, compose
 from dsvm.definition import Definition, this_host
 from dsvm.engines import choose
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
-from dsvm.lock import diff, lock_beside, lock_file, make_lock, request_digest, write_lock
+from dsvm.lock import diff, lock_beside, lock_file, request_digest, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.change import Target, apply_change
 from dsvm.machines.create import attachable, create
@@ -95,13 +95,7 @@ class Bring:
         old = lock_beside(self.definition)
         if old and old.request == request_digest(composition):
             return old
-        new = make_lock(
-            composition,
-            self.machines.home,
-            old=old,
-            progress=self.progress,
-            prove=prover(composition, self.machines.home, self.progress),
-        )
+        new = proven_lock(composition, self.machines.home, old=old, progress=self.progress)
         write_lock(lock_file(self.definition), new)
         if old:
             self.lock_changes += [str(change) for change in diff(old, new)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dsvm import scratch
-from dsvm.build.build import build, prover
+from dsvm.build.build import build, proven_lock
 from dsvm.build.export import image_bytes, write_image
 from dsvm.build.model import Image
 from dsvm.build.tools_tree import ToolsTree
@@ -18,7 +18,7 @@ from dsvm.definition.model import Definition
 from dsvm.engines.qemu import seed_disk
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.lock import lock_beside, make_lock, write_lock
+from dsvm.lock import lock_beside, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.seed import image_seed
 from dsvm.programs import run
@@ -61,9 +61,7 @@ def export(
     extra = tuple(composition.base.image_packages)
     composition = replace(composition, packages=(*composition.packages, *extra))
     old = lock_beside(definition)
-    lock = make_lock(
-        composition, home, old=old, progress=progress, prove=prover(composition, home, progress)
-    )
+    lock = proven_lock(composition, home, old=old, progress=progress)
     image = build(lock, composition, home, progress=progress)
     beside = target.with_name(f"{target.name}.lock")
     with Store(home.store).using(), scratch.folder("export", home.cache / "work") as work:

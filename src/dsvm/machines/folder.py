@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.definition import FILE_NAME, Definition, format_bytes
+from dsvm.definition import FILE_NAME, format_bytes
 from dsvm.definition.edit import replace_text, set_size
 from dsvm.definition.faults import read_text
 from dsvm.errors import DsvmError
@@ -15,7 +14,7 @@ from dsvm.lock import lock_beside, lock_file, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.machine import Machine
 from dsvm.machines.model import MachineRecord
-from dsvm.machines.parts import applied
+from dsvm.machines.parts import applied, parsed
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Files:
 def all_applied(machine: Machine, files: Files, doing: str) -> None:
     """Raises `DsvmError` where the files ask for more than another size: `doing` ("a resize")
     would apply that, too, and would take it back when it fails."""
-    there = Definition.model_validate(tomllib.loads(files.text))
+    there = parsed(files.text)
     before = applied(machine.record)
     same = there.model_copy(update={"size": before.size}) == before
     if not same or files.lock != machine.record.lock:

@@ -55,7 +55,12 @@ def attached(machine: Machine) -> tuple[AttachedLayer, ...]:
 
 def applied(record: MachineRecord) -> Definition:
     """The definition that was last applied."""
-    return Definition.model_validate(tomllib.loads(record.definition))
+    return parsed(record.definition)
+
+
+def parsed(text: str) -> Definition:
+    """A definition's text that was checked before."""
+    return Definition.model_validate(tomllib.loads(text))
 
 
 def devices(definition: Definition) -> tuple[str, ...] | None:

@@ -9,16 +9,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dsvm.build.build import prover
-from dsvm.catalog.compose import Composition, compose
+from dsvm.build.build import proven_lock
+from dsvm.catalog.compose import compose
 from dsvm.definition import Definition, format_bytes, this_host
 from dsvm.definition.edit import replace_text, set_size
 from dsvm.engines import AUTO, choose
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
 from dsvm.home import Home
-from dsvm.lock import make_lock, request_digest
-from dsvm.lock.model import Lock
 from dsvm.machines.bring import old_wish, wish_of
 from dsvm.machines.engine import differs
 from dsvm.machines.folder import Files, all_applied
@@ -116,7 +114,8 @@ def _plan(machine: Machine, files: Files, wanted: Wanted, progress: Progress) ->
     size = choose_size(definition.size, this_host())
     old = old_wish(machine)
     risks = _engine_risks(machine, wanted, definition)
-    lock = _lock(machine, files, composition, progress)
+    # As `up` will lock it: another accelerator may want other builds. Nothing is written.
+    lock = proven_lock(composition, machine.home, old=machine.record.lock, progress=progress)
     new = wish_of(definition, composition.without(lock.unreachable), lock, size)
     change = plan_change(old, new)
     switched = differs(machine, wanted.engine)
@@ -149,15 +148,6 @@ def _engine_risks(machine: Machine, wanted: Wanted, definition: Definition) -> t
         return ()
     _, usable = choose(wanted.engine, machine.home, folders=bool(definition.mounts))
     return usable.notes
-
-
-def _lock(machine: Machine, files: Files, composition: Composition, progress: Progress) -> Lock:
-    """As `up` will lock it: another accelerator may want other builds. Nothing is written."""
-    old = machine.record.lock
-    if old.request == request_digest(composition):
-        return old
-    prove = prover(composition, machine.home, progress)
-    return make_lock(composition, machine.home, old=old, progress=progress, prove=prove)
 
 
 def _fits(machine: Machine, old: Size, new: Size) -> None:

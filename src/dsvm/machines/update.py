@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from dsvm.build.build import build_layers, prover
+from dsvm.build.build import build_layers, proven_lock
 from dsvm.catalog.compose import compose
 from dsvm.home import Home
-from dsvm.lock import diff, lock_file, make_lock, write_lock
+from dsvm.lock import diff, lock_file, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.folder import Files, all_applied
-from dsvm.machines.machine import Machine
 from dsvm.machines.move import Move
 from dsvm.machines.state import Machines
 from dsvm.machines.up import Prove, UpResult
@@ -31,7 +30,13 @@ def newer(home: Home, name: str, only: Collection[str], progress: Progress) -> N
     """Lock the machine's definition anew, of `only` these tools, environments and packages if any
     are named. Touches nothing. Raises `DsvmError`."""
     machine = Machines(home).get(name)
-    return _newer(machine, Files.of(machine), only, progress)
+    files = Files.of(machine)
+    all_applied(machine, files, "an update")
+    _, composition = compose(files.path)
+    old = machine.record.lock
+    moving = frozenset(only) if only else None
+    lock = proven_lock(composition, home, old=old, upgrade=moving, progress=progress)
+    return Newer(lock, tuple(str(change) for change in diff(old, lock)))
 
 
 def update(
@@ -58,20 +63,3 @@ def update(
         build_layers(found.lock, composition, home, progress=progress)
         move = Move(machines, machine, files, "update", True, progress, prove, confirm)
         return move.run(lambda: write_lock(lock_file(files.path), found.lock))
-
-
-def _newer(machine: Machine, files: Files, only: Collection[str], progress: Progress) -> Newer:
-    all_applied(machine, files, "an update")
-    _, composition = compose(files.path)
-    old = machine.record.lock
-    moving = frozenset(only) if only else None
-    home = machine.home
-    lock = make_lock(
-        composition,
-        home,
-        old=old,
-        upgrade=moving,
-        progress=progress,
-        prove=prover(composition, home, progress),
-    )
-    return Newer(lock, tuple(str(change) for change in diff(old, lock)))
