@@ -132,6 +132,8 @@ def test_an_older_smaller_disk_comes_back_and_grows_again(folder: Path, dsvm: Ds
     done = dsvm("restore", NAME, "s1", "--yes", timeout_s=300)
     assert done.returncode == 0, done.stderr
     assert 5.5 < shown(dsvm) < 6
+    assert 'disk = "6G"' in (folder / "dsvm.toml").read_text()
+    define(folder, 8)
 
     up(dsvm, folder)
     restarted(dsvm)
