@@ -1,9 +1,9 @@
 """Runs every benchmark, then writes docs/benchmarks.md anew.
 
-Usage: python -m benchmarks.run_all        (root, two quiet CPUs, under half an hour)
+Usage: python -m benchmarks.run_all        (root, two quiet CPUs, half an hour)
        python benchmarks/run_all.py        the same
 
-What only reads (`start`, `growth`) uses the machine's DSVM_HOME for downloads and for what is built
+What only reads (`start`, `moves`, `growth`) uses DSVM_HOME for downloads and for what is built
 already; everything measured cold is built in a folder of its own.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 ALL = (
     ("rivals", "--rounds", "2"),
     ("start", "--rounds", "5", "--boots", "2"),
+    ("moves", "--rounds", "4"),
     ("growth", "--repeats", "3"),
     ("page",),
 )

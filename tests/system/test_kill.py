@@ -20,8 +20,8 @@ from dsvm.store import Store
 from tests.system.fault_support import SEED, Lab, abandoned, kill_tree, lab
 from tests.system.spare import family
 
-# By --long 63 moments of the nine commands, and each time the helpers that are killed alone.
-MOMENTS, LONG_MOMENTS = 1, 7
+# By --long 156 moments of the nine commands, and each time the helpers that are killed alone.
+MOMENTS, LONG_MOMENTS, RESIZES = 1, 7, 100
 ALONE_MOMENTS = 2
 MISSES = 5
 CHECK_FAILED = 3
@@ -39,9 +39,11 @@ def harmed(home: Home, small: Machine) -> Iterator[Lab]:
         assert one.left() == []
 
 
-@pytest.fixture(scope="module")
-def moments(request: pytest.FixtureRequest) -> int:
-    return LONG_MOMENTS if request.config.getoption("--long") else MOMENTS
+@pytest.fixture
+def moments(request: pytest.FixtureRequest, command: str) -> int:
+    if not request.config.getoption("--long"):
+        return MOMENTS
+    return RESIZES if command == "resize" else LONG_MOMENTS
 
 
 @pytest.fixture(scope="module")

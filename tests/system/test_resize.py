@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dsvm.guest.gpus import gpus
 from dsvm.home import Home
 from dsvm.machines.frozen import AUTOMATIC, records
 from tests.system.project import Project
 from tests.system.typed import Dsvm
 
 NAME = "resized"
+CDI = Path("/etc/cdi/dsvm-resized.json")
 DEFINITION = f"""\
 # What I know of this machine.
 name = "{NAME}"
@@ -78,6 +81,21 @@ def had(project: Resized) -> str:
     return project.inside(GOT)
 
 
+@pytest.fixture
+def thing() -> Iterator[str]:
+    """A harmless device of the host, named by a maker's file."""
+    node = {"path": "/dev/resized-thing", "hostPath": "/dev/zero"}
+    device = {"name": "one", "containerEdits": {"deviceNodes": [node]}}
+    kind = "dsvm.example/resized"
+    made = not CDI.parent.exists()
+    CDI.parent.mkdir(exist_ok=True)
+    CDI.write_text(json.dumps({"cdiVersion": "0.6.0", "kind": kind, "devices": [device]}))
+    yield f"{kind}=one"
+    CDI.unlink()
+    if made:
+        CDI.parent.rmdir()
+
+
 def test_a_plan_tells_all_and_touches_nothing(project: Resized, had: str) -> None:
     before = project.machine.record, project.file.read_text(), project.boot()
 
@@ -124,6 +142,10 @@ def test_what_cannot_be_is_refused_before_anything_changes(project: Resized) -> 
     assert "cannot shrink" in project.resize("--disk", "10G").stderr
     assert "engine" in project.resize("--engine", "qemo").stderr
     assert "no new size is named" in project.resize().stderr
+    unknown = project.resize("--device", "dsvm.example/nothing=1").stderr
+    assert "machine `resized` cannot be given dsvm.example/nothing=1" in unknown
+    if not any(gpu.vendor == "NVIDIA" for gpu in gpus(Path("/"))):
+        assert "machine `resized` cannot be given a GPU" in project.resize("--gpu").stderr
     assert before == (
         project.machine.record,
         project.file.read_text(),
@@ -204,6 +226,24 @@ def test_automatic_snapshots_do_not_pile_up(project: Resized, had: str) -> None:
     project.typed("start")
 
     assert len([one for one in records(project.machine.folder) if one.automatic]) == AUTOMATIC
+    assert project.inside(GOT) == had
+
+
+def test_a_device_of_the_host_comes_and_goes(project: Resized, had: str, thing: str) -> None:
+    plan = project.plan("--device", thing)
+    assert plan["changes"] == [f"devices as its accelerator says → {thing}"]
+    assert plan["restart"] == ["the devices of the host changed"]
+
+    project.typed("resize", "--device", thing)
+
+    assert project.inside("head -c 2 /dev/resized-thing | od -An -tx1").split() == ["00", "00"]
+    assert project.inside(GOT) == had
+    assert f'devices = ["{thing}"]' in project.file.read_text()
+
+    project.typed("resize", "--device", "none")
+
+    project.inside("! test -e /dev/resized-thing")
+    assert "devices = []" in project.file.read_text()
     assert project.inside(GOT) == had
 
 

@@ -41,6 +41,18 @@ class Dsvm:
             check=False,
         )
 
+    def begun(self, *words: str, cwd: Path = Path("/")) -> subprocess.Popen[str]:
+        """A command that runs on; its streams are pipes."""
+        return subprocess.Popen(
+            [CHECKOUT / "dsvm", *words],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "DSVM_HOME": str(self.home)},
+            text=True,
+        )
+
 
 def install_host_packages(home: Home) -> None:
     """As the first `up` does: tests of single rooms need the same programs."""

@@ -77,6 +77,7 @@ from dsvm.cli import (  # noqa: E402
     pack,
     project,
     prove,
+    runs,
     snapshot,
     tools,
 )
@@ -87,6 +88,7 @@ app.add_typer(catalog, name="tools")
 lifecycle.register(app)
 move.register(app)
 inside.register(app)
+runs.register(app)
 snapshot.register(app)
 pack.register(app)
 prove.register(app)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -46,7 +46,18 @@ def run(
             autocompletion=complete.machines,
         ),
     ],
-) -> None:
+    resumable: Annotated[
+        bool,
+        typer.Option(
+            "--resumable",
+            help="The machine keeps it: it goes on when you leave, and is started again after "
+            "a restart or a resize. `dsvm runs` shows it.",
+        ),
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="With --resumable: do not wait for its end.")
+    ] = False,
+) -> int:
     """Run a command in the machine; streams and exit status are its own.
 
     The words after `--` reach the command unchanged, no shell between.
@@ -62,10 +73,16 @@ def run(
         )
     if not argv:
         raise UsageError("no command after `--`", remedy="dsvm run [NAME] -- CMD ARG...")
+    if detach and not resumable:
+        raise UsageError("--detach is for runs that the machine keeps", remedy="add --resumable")
     machine = machine_meant(call, None if marker else name[0])
     machine.ssh.open()
+    if resumable:
+        from dsvm.cli.runs import begin
+
+        return begin(call, machine, argv, detach=detach)
     tty = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-    _become(call, machine.ssh.argv(argv, tty=tty))
+    return _become(call, machine.ssh.argv(argv, tty=tty))
 
 
 def cp(
@@ -246,7 +263,7 @@ def _place(text: str) -> tuple[str | None, str]:
     return name, path
 
 
-def _become(call: Call, argv: list[str]) -> None:
+def _become(call: Call, argv: list[str]) -> NoReturn:
     """Become ssh: its streams and its exit status are then ours without anything between."""
     call.console.close()
     sys.stdout.flush()

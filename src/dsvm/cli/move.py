@@ -30,6 +30,17 @@ def resize(
     accelerator: Annotated[
         str | None, typer.Option(metavar="KIND", help="auto, cpu or nvidia.")
     ] = None,
+    gpu: Annotated[
+        bool | None,
+        typer.Option("--gpu/--no-gpu", help="As --accelerator nvidia, --accelerator cpu."),
+    ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DEVICE",
+            help="A device of the host for it, as in `nvidia.com/gpu=0`; may be repeated; `none`.",
+        ),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -50,7 +61,12 @@ def resize(
     from dsvm.machines import resize as room
     from dsvm.machines.naming import resolve
 
-    wanted = room.Wanted(cpus, memory, disk, accelerator, engine)
+    if gpu is not None:
+        if accelerator:
+            raise UsageError("--gpu and --accelerator say the same", remedy="leave one out")
+        accelerator = "nvidia" if gpu else "cpu"
+    devices = None if not device else () if device == ["none"] else tuple(device)
+    wanted = room.Wanted(cpus, memory, disk, accelerator, devices, engine)
     if wanted == room.Wanted():
         raise UsageError("no new size is named", remedy="dsvm resize --cpus 4 --memory 16G")
     meant = resolve(name, Path.cwd())
@@ -130,5 +146,6 @@ def _lines(plan: Plan) -> list[str]:
     lines.append(f"  kept: {plan.kept}")
     lines += [f"  restarts: {why}" for why in plan.restart]
     lines += [f"  that ends: {work}" for work in plan.ends]
+    lines += [f"  goes on after it, started again: {run}" for run in plan.resumes]
     lines += [f"  mind: {risk}" for risk in plan.could_fail]
     return [*lines, f"  proven after it: {proof}{took}", "  if it fails: put back as it is now"]

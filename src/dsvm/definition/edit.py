@@ -53,7 +53,7 @@ def rename(text: str, name: str) -> str:
     return document.as_string()
 
 
-def set_size(text: str, values: Mapping[str, int | str]) -> str:
+def set_size(text: str, values: Mapping[str, int | str | list[str]]) -> str:
     """The text with these keys of `[size]`; what else stands there stays."""
     document = _document(text)
     if "size" not in document:

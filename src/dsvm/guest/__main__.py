@@ -1,5 +1,5 @@
 """The command `dsvm-guest`: `apply`, `driver-guard`, `env ...`, `gate`, `grow`, `hardware`,
-`pass-on`, `renew`, `view`, `wait-for`, `watch`, `work`."""
+`pass-on`, `renew`, `runs ...`, `view`, `wait-for`, `watch`, `work`."""
 
 from __future__ import annotations
 
@@ -71,6 +71,25 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("name", metavar="NAME")
         if name == "create":
             one.add_argument("--python", metavar="3.X", help="default: the machine's own")
+    runs = commands.add_parser("runs", help="commands that go on after a restart").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    for name, words in (
+        ("ls", "list yours, as JSON"),
+        ("add", "start one; its number"),
+        ("go-on", "start those that are not over"),
+        ("follow", "show what one writes until it is over"),
+        ("stop", "end one for good"),
+        ("keep", "for systemd: run one"),
+    ):
+        one = runs.add_parser(name, help=words)
+        one.set_defaults(do=_runs, command=name)
+        if name == "add":
+            one.add_argument("words", metavar="JSON", type=json.loads, help="command and arguments")
+        elif name not in ("ls", "go-on"):
+            one.add_argument("number", metavar="NUMBER", type=int)
+        if name == "follow":
+            one.add_argument("--start", metavar="BYTE", type=int, default=0)
     return parser
 
 
@@ -163,6 +182,12 @@ def _work(asked: argparse.Namespace) -> int:
 
     print(json.dumps([asdict(one) for one in running()]))
     return 0
+
+
+def _runs(asked: argparse.Namespace) -> int:
+    from dsvm.guest import runs
+
+    return runs.command(asked.command, asked)
 
 
 def _env(asked: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from dsvm.guest import (
     kernels,
     mounts,
     network,
+    runs,
     seedfile,
     units,
     users,
@@ -88,6 +89,7 @@ def _apply(seed: Seed, out: Outcome) -> None:
     with _timed(out, "units"):
         written = config.apply(seed)
         units.apply(seed, login, moved | written, variables, out)
+        runs.go_on(login, home)
     out.users = [person.name for person in people]
 
 

@@ -16,8 +16,10 @@ from dsvm.guest.places import ENVS
 CONNECTION = re.compile(r"kernel-[^/]*\.json$")
 # Where systemd puts what a person started: a session, or a unit of the person's own.
 PERSONAL = re.compile(r"/user\.slice/.*(/session-[^/]*\.scope|/app\.slice/)")
+GOES_ON = re.compile(r"/dsvm-run-\d+\.service")
 WAITING = "agetty"  # for somebody to log in at a console
 PLUMBING = ("sshd", "sshd-session", "systemd", "sd-pam", "(sd-pam)", "dbus-daemon", "sftp-server")
+LOOKS_ON = "/usr/bin/dsvm-guest runs follow "
 SHOWN = 60
 
 
@@ -41,6 +43,7 @@ class _Process:
     uid: int
     words: tuple[str, ...]
     personal: bool
+    goes_on: bool
 
     @property
     def name(self) -> str:
@@ -65,10 +68,11 @@ class _Process:
 
 
 def running(proc: Path = Path("/proc"), me: int | None = None) -> list[Work]:
-    """All of it; `me` (default: this process), its ancestors and plumbing do not count."""
+    """All of it; `me` (default: this process), its ancestors and plumbing do not count, nor what
+    goes on after a restart (`dsvm.guest.runs`)."""
     found = _processes(proc)
     own = _line(found, os.getpid() if me is None else me)
-    others = {pid: one for pid, one in found.items() if pid not in own}
+    others = {pid: one for pid, one in found.items() if pid not in own and not one.goes_on}
     works = []
     for one in others.values():
         above = others.get(one.parent)
@@ -83,7 +87,9 @@ def running(proc: Path = Path("/proc"), me: int | None = None) -> list[Work]:
 
 
 def _is_program(one: _Process) -> bool:
-    return one.personal and not one.terminal and not one.kernel and one.name not in PLUMBING
+    if not one.personal or one.terminal or one.kernel or one.name in PLUMBING:
+        return False
+    return LOOKS_ON not in " ".join(one.words)
 
 
 def _terminal(leader: _Process, found: dict[int, _Process]) -> Work:
@@ -140,4 +146,5 @@ def _process(folder: Path) -> _Process | None:
         uid=folder.stat().st_uid,
         words=tuple(line.split("\0")),
         personal=any(PERSONAL.search(group) for group in groups),
+        goes_on=any(GOES_ON.search(group) for group in groups),
     )

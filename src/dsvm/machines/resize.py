@@ -13,7 +13,7 @@ from dsvm.build.build import proven_lock
 from dsvm.catalog.compose import compose
 from dsvm.definition import Definition, format_bytes, this_host
 from dsvm.definition.edit import replace_text, set_size
-from dsvm.engines import AUTO, choose
+from dsvm.engines import AUTO, choose, engine_named
 from dsvm.engines.base import Size
 from dsvm.errors import DsvmError
 from dsvm.home import Home
@@ -24,9 +24,10 @@ from dsvm.machines.lifecycle import wait_ready
 from dsvm.machines.listing import running
 from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.move import Move
-from dsvm.machines.parts import engine_of
+from dsvm.machines.parts import devices, engine_of
 from dsvm.machines.plan import Change, Wish, plan_change
 from dsvm.machines.reports import seconds_of
+from dsvm.machines.runs import unfinished
 from dsvm.machines.size import choose_size
 from dsvm.machines.state import Machines
 from dsvm.machines.up import Prove, UpResult
@@ -40,17 +41,25 @@ ROOM = 1.1
 
 @dataclass(frozen=True)
 class Wanted:
-    """What shall be another; None stays as it is. Memory and disk as people write them."""
+    """What shall be another; None stays as it is. Memory and disk as people write them, devices as
+    the definition names them."""
 
     cpus: int | None = None
     memory: str | None = None
     disk: str | None = None
     accelerator: str | None = None
+    devices: tuple[str, ...] | None = None
     engine: str = AUTO
 
-    def keys(self) -> dict[str, int | str]:
+    def keys(self) -> dict[str, int | str | list[str]]:
         """Those that stand in `[size]`."""
-        found = {name: value for name, value in asdict(self).items() if name != "engine"}
+        found: dict[str, int | str | list[str] | None] = {
+            "cpus": self.cpus,
+            "memory": self.memory,
+            "disk": self.disk,
+            "accelerator": self.accelerator,
+            "devices": None if self.devices is None else list(self.devices),
+        }
         return {name: value for name, value in found.items() if value is not None}
 
 
@@ -58,7 +67,8 @@ class Wanted:
 class Plan:
     """What a resize would do. `restart`: why the machine has to; empty: it goes on running.
 
-    `ends` is what people have running that a restart ends. `proves` names the tools whose checks
+    `ends` is what people have running that a restart ends, `resumes` what the machine starts again
+    after it. `proves` names the tools whose checks
     run after it, `seconds` how long these took when last run (None: not known). `could_fail` is
     what this host cannot promise. `text` is the definition as it will be.
     """
@@ -68,6 +78,7 @@ class Plan:
     kept: str
     restart: tuple[str, ...]
     ends: tuple[str, ...]
+    resumes: tuple[str, ...]
     proves: tuple[str, ...]
     seconds: float | None
     could_fail: tuple[str, ...]
@@ -114,6 +125,7 @@ def _plan(machine: Machine, files: Files, wanted: Wanted, progress: Progress) ->
     size = choose_size(definition.size, this_host())
     old = old_wish(machine)
     risks = _engine_risks(machine, wanted, definition)
+    _can_be_given(machine, wanted, definition)
     # As `up` will lock it: another accelerator may want other builds. Nothing is written.
     lock = proven_lock(composition, machine.home, old=machine.record.lock, progress=progress)
     new = wish_of(definition, composition.without(lock.unreachable), lock, size)
@@ -123,10 +135,11 @@ def _plan(machine: Machine, files: Files, wanted: Wanted, progress: Progress) ->
     if found and change.size and not switched:
         _fits(machine, old.size, size)
     restart = tuple(_restarts(machine, change, wanted)) if found else ()
-    ends: tuple[str, ...] = ()
+    ends, resumes = tuple[str, ...](), tuple[str, ...]()
     if restart:
         wait_ready(machine)
         ends = tuple(running_work(machine))
+        resumes = tuple(f"run {run.number} `{run.words}`" for run in unfinished(machine))
     tools = composition.with_those_beside(change.prove)
     proves = (*(new.tools if switched else tools), MACHINE)
     return Plan(
@@ -135,6 +148,7 @@ def _plan(machine: Machine, files: Files, wanted: Wanted, progress: Progress) ->
         kept=KEPT,
         restart=restart,
         ends=ends,
+        resumes=resumes,
         proves=tuple(proves),
         seconds=seconds_of(machine, proves),
         could_fail=risks,
@@ -148,6 +162,27 @@ def _engine_risks(machine: Machine, wanted: Wanted, definition: Definition) -> t
         return ()
     _, usable = choose(wanted.engine, machine.home, folders=bool(definition.mounts))
     return usable.notes
+
+
+def _can_be_given(machine: Machine, wanted: Wanted, definition: Definition) -> None:
+    """Raises `DsvmError` when a GPU or devices are asked for that the engine cannot give."""
+    if wanted.accelerator != "nvidia" and not wanted.devices:
+        return
+    named = devices(definition)
+    if named == ():
+        raise DsvmError(
+            f"machine `{machine.name}` is given no device",
+            cause="`[size] devices` is empty",
+            remedy="name one: `--device nvidia.com/gpu=0`",
+        )
+    engine = machine.record.engine if wanted.engine == AUTO else wanted.engine
+    if refusal := engine_named(engine, machine.home).gives(named or ()):
+        raise DsvmError(
+            f"machine `{machine.name}` cannot be given {', '.join(named or ('a GPU',))}",
+            cause=f"engine `{engine}`: {refusal.reason}",
+            remedy=refusal.remedy
+            or "without a GPU, `[accelerator] variants` makes the machine ready for one",
+        )
 
 
 def _fits(machine: Machine, old: Size, new: Size) -> None:
@@ -187,6 +222,15 @@ def _changes(
         yield f"disk {format_bytes(was.disk)} → {format_bytes(will.disk)}"
     if will.accelerator != was.accelerator:
         yield f"accelerator {was.accelerator} → {will.accelerator}"
+    was_given, given = old.definition.size.devices, new.definition.size.devices
+    if given != was_given:
+        yield f"devices {_listed(was_given)} → {_listed(given)}"
     if differs(machine, wanted.engine):
         yield f"engine {machine.record.engine} → {wanted.engine}"
     yield from (one for one in change.said if not one.startswith("size now"))
+
+
+def _listed(names: list[str] | None) -> str:
+    if names is None:
+        return "as its accelerator says"
+    return ", ".join(names) or "none"
