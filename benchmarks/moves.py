@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks.support import Figure, Runs, dsvm, ratios, save, told
@@ -63,8 +64,8 @@ class Moves:
 
     def resizes(self, what: str, steps: tuple[tuple[str, ...], ...], checks: list[str]) -> None:
         for words in itertools.islice(itertools.cycle(steps), self.rounds):
-            self.timed(what, lambda words=words: self.typed("resize", *words, "--yes"))  # type: ignore[misc]
-            self.timed(f"{what}: plain", lambda: self.plainly(checks))
+            self.timed(what, partial(self.typed, "resize", *words, "--yes"))
+            self.timed(f"{what}: plain", partial(self.plainly, checks))
 
     def plainly(self, checks: list[str]) -> None:
         self.typed("stop")
@@ -81,11 +82,12 @@ class Moves:
         fill = f"head -c {size} /dev/urandom > ~/data && sync"
         machine.ssh.run(["sh", "-c", fill], timeout_s=1800)
         copy = self.place / "copy"
-        for count in range(1, self.rounds + 1):
+        for _ in range(self.rounds):
             before = allocated(machine.folder)
             self.timed("snapshot", lambda: self.typed("snapshot"))
             self.added.append((allocated(machine.folder) - before) / size)
-            self.timed("restore", lambda c=count: self.typed("restore", NAME, f"s{c}", "--yes"))  # type: ignore[misc]
+            taken = told(self.home.root, "snapshots", cwd=self.place)[-1]["id"]
+            self.timed("restore", partial(self.typed, "restore", NAME, taken, "--yes"))
         self.timed("copy", lambda: self.copied(copy))
         shutil.rmtree(copy)
 
