@@ -207,6 +207,21 @@ def test_a_wheel_that_moved_since_it_was_locked_is_fetched(lab: Lab) -> None:
     assert Store(lab.home.store).has(locked.packages[0].sha256)
 
 
+def test_environments_with_other_versions_of_a_package_are_fetched_in_a_home_that_knows_nothing(
+    lab: Lab,
+) -> None:
+    for version in ("1.5", "1.6"):
+        lab.offer("pypi", "numbers", version)
+    older = lab.lock(plan("older", "numbers<1.6"))
+    newer = lab.lock(plan("newer", "numbers"))
+    lock = example(environments=(older, newer))
+
+    fetch_all(lock, lab.home, sources={"pypi": lab.server.url("pypi/simple")})
+
+    for locked in (older, newer):
+        assert Store(lab.home.store).has(locked.packages[0].sha256)
+
+
 def test_a_wheel_that_no_source_has_any_more_says_so(lab: Lab) -> None:
     lock = example(environments=(environment("lab", pin("numbers", "1.5")),))
     lab.offer("pypi", "numbers", "1.6")

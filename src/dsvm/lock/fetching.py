@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -222,10 +222,14 @@ class _Fetching:
 
     def _find_again(self, wheels: Mapping[str, tuple[str, PythonPackage]], hints: Hints) -> None:
         """Ask the host's sources where these wheels are now. Raises `DsvmError`."""
-        groups: dict[tuple[str, str], list[PythonPackage]] = defaultdict(list)
+        groups: dict[tuple[str, str, int], list[PythonPackage]] = defaultdict(list)
+        count: Counter[tuple[str, str, str]] = Counter()
         for python, package in wheels.values():
-            groups[python, package.source].append(package)
-        for (python, name), packages in groups.items():
+            # Environments may have different versions of one package, which no one answer has.
+            turn = count[python, package.source, package.name]
+            count[python, package.source, package.name] += 1
+            groups[python, package.source, turn].append(package)
+        for (python, name, _), packages in groups.items():
             host = python_host(self.sources)
             resolver = Resolver(host, self.home, hints, self.sources, refresh=True)
             target, _ = target_for(python, self.bases[self.lock.base], self.bases)
