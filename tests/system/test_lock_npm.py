@@ -122,6 +122,21 @@ def test_tarballs_of_a_registry_that_misbehaves_leave_nothing_in_the_store(
     assert registry.blobs() == []
 
 
+@needs_npm
+def test_a_package_whose_digests_stand_there_twice_in_other_words_is_fetched_once(
+    registry: Registry,
+) -> None:
+    locked = registry.lock()
+    (one,) = locked.packages
+    inner = {"path": f"{one.path}/node_modules/editor", "integrity": f"sha1-AA== {one.integrity}"}
+    both = locked.model_copy(update={"packages": (one, one.model_copy(update=inner))})
+    registry.forget()
+
+    fetch_npm(both, registry.sources, registry.home)
+
+    assert len(registry.blobs()) == 1
+
+
 def elsewhere(registry: Registry, tarball: str) -> None:
     told = json.loads(registry.packument.read_text())
     told["versions"]["1.0.0"]["dist"]["tarball"] = tarball

@@ -178,23 +178,26 @@ class _Npm:
     def fetch(self, wanted: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, int]]:
         """Put tarballs in the store; their sha256 and size by integrity."""
         store = Store(self._home.store)
-        specs = sorted({(f"{name}@{version}", integrity) for name, version, integrity in wanted})
+        # A tree within the tree may name a package's digests otherwise than the tree around it.
+        specs: dict[str, set[str]] = {}
+        for name, version, integrity in wanted:
+            specs.setdefault(f"{name}@{version}", set()).add(integrity)
         files: dict[str, tuple[str, int]] = {}
-        for start in range(0, len(specs), 100):
-            some = specs[start : start + 100]
-            packed = self._run("pack", "--json", "--ignore-scripts", *(spec for spec, _ in some))
+        order = sorted(specs)
+        for start in range(0, len(order), 100):
+            some = order[start : start + 100]
+            packed = self._run("pack", "--json", "--ignore-scripts", *some)
             names = {
                 f"{item['name']}@{item['version']}": item["filename"] for item in json.loads(packed)
             }
-            for spec, integrity in some:
+            for spec in some:
                 if spec not in names:
-                    raise _other(
-                        spec, f"it is called {', '.join(names.keys() - dict(some).keys())}"
-                    )
+                    raise _other(spec, f"it is called {', '.join(names.keys() - set(some))}")
                 path = self._folder / names[spec].replace("@", "").replace("/", "-")
-                _matches(path, integrity, spec)
+                for integrity in specs[spec]:
+                    _matches(path, integrity, spec)
                 size = path.stat().st_size
-                files[integrity] = (store.put_file(path, move=True), size)
+                files |= dict.fromkeys(specs[spec], (store.put_file(path, move=True), size))
         return files
 
     def _run(self, *words: str) -> str:
