@@ -19,7 +19,7 @@ from benchmarks.support import HERE, RESULTS
 DOCS = HERE.parent / "docs"
 PAGE = "benchmarks.md"
 # In this order on the page. Each is written by the benchmark of that name.
-ORDER = ("rivals", "full", "start", "moves", "growth", "layered")
+ORDER = ("rivals", "full", "start", "moves", "variants", "growth", "layered")
 Result = Mapping[str, Any]
 HEAD = """\
 # How fast it is
@@ -61,8 +61,10 @@ def _section(name: str, result: Result) -> str:
         lines += ["", f"![{result['title']}](pictures/benchmark-{name}.svg)"]
     if "runs" in result:
         lines += ["", *_runs(result["runs"])]
-    if "layers" in result:
+    if "locking" in result:
         lines += ["", "### Where the time of a cold build goes", "", *_profile(result)]
+    elif "layers" in result:
+        lines += ["", *_layers(result["layers"])]
     lines += ["", f"Measured {result['at']}: {_host(result['host'])}."]
     return "\n".join(lines) + "\n"
 
@@ -105,6 +107,13 @@ def _profile(result: Result) -> Iterator[str]:
         said = ", ".join(f"{name} {seconds:.1f}" for name, seconds in steps)
         size, seconds = layer["bytes"] / 2**20, layer["seconds"]
         yield f"| {layer['name']} | {size:.0f} | {seconds:.1f} | {said} |"
+
+
+def _layers(layers: list[Result]) -> Iterator[str]:
+    yield "| layer | MiB |"
+    yield "|---|--:|"
+    for layer in layers:
+        yield f"| {layer['name']} | {layer['bytes'] / 2**20:.0f} |"
 
 
 def _number(value: float, unit: str) -> str:
