@@ -39,7 +39,7 @@ class Gpu:
 
 
 def gpus(root: Path = Path("/"), told: Answer | None = None) -> tuple[Gpu, ...]:
-    """All of them, by their address; `told` is what NVML says of NVIDIA's."""
+    """All of them; `told` is what NVML says of NVIDIA's."""
     by_address = {one.address: one for one in told.gpus} if told else {}
     found = []
     for device in sorted((root / "sys/bus/pci/devices").glob("*")):
@@ -47,7 +47,22 @@ def gpus(root: Path = Path("/"), told: Answer | None = None) -> tuple[Gpu, ...]:
         kind = text(device / "class")
         if vendor and kind.startswith((DISPLAY, ACCELERATOR)):
             found.append(_gpu(root, device, vendor, by_address.get(device.name)))
+    there = {gpu.address for gpu in found}
+    found += [_told(one) for address, one in by_address.items() if address not in there]
     return tuple(found)
+
+
+def _told(one: Told) -> Gpu:
+    """One that the driver knows and sysfs does not show: in a container with a /sys of its own."""
+    return Gpu(
+        vendor="NVIDIA",
+        name=one.name,
+        address=one.address,
+        memory=one.memory,
+        capability=one.capability,
+        mig=one.mig,
+        slices=one.slices,
+    )
 
 
 def _gpu(root: Path, device: Path, vendor: str, told: Told | None) -> Gpu:

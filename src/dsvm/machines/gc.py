@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsvm.build import cache as build_cache
+from dsvm.build.driver import module_key
 from dsvm.build.model import Image, Layer
 from dsvm.build.work import remove, sweep
 from dsvm.errors import DsvmError
@@ -47,7 +48,7 @@ def gc(home: Home, *, folders: tuple[Path, ...] = (), dry_run: bool = False) -> 
     kept = [*(machine.record for machine in known), *past]
     locks = [lock for place in places if (lock := _lock_in(place))]
     locks += [lock for one in kept for lock in (one.lock, one.disk_lock) if lock]
-    keep = set().union(*map(_run_on, kept))
+    keep = set().union(*map(_run_on, kept), *(_module(store, lock) for lock in locks))
     images = [store.image(key, Image) for key in _left(store, "images", keep)]
     layers = [store.layer(key, Layer) for key in _left(store, "layers", keep)]
     disks = {image.digest for image in images if image}
@@ -70,6 +71,15 @@ def _run_on(record: MachineRecord) -> set[str]:
     layers = (*record.image.layers, *record.layers)
     keys = {key for layer in layers for key in (layer.key, layer.digest)}
     return {record.image.id, record.image.digest, *keys}
+
+
+def _module(store: Store, lock: Lock) -> set[str]:
+    """Key and digest of the driver's module, which no machine mounts and takes minutes to make."""
+    if lock.driver is None:
+        return set()
+    key = module_key(lock, lock.driver)
+    layer = store.layer(key, Layer)
+    return {key, layer.digest} if layer else set()
 
 
 def _locked(lock: Lock) -> set[str]:

@@ -72,3 +72,10 @@ def test_one_that_nobody_names_has_its_numbers(tmp_path: Path) -> None:
     device(plain(tmp_path), "0000:03:00.0", "1002", "74a1", "120000", "amdgpu")
 
     assert gpus(tmp_path)[0].name == "AMD GPU 1002:74a1"
+
+
+def test_one_that_only_the_driver_tells_of_counts(tmp_path: Path) -> None:
+    (found,) = gpus(plain(tmp_path), told())
+
+    assert (found.vendor, found.address, found.capability) == ("NVIDIA", H100, "9.0")
+    assert found.node is found.module is None

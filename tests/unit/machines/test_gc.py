@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from dsvm.build.driver import module_key
 from dsvm.build.model import Image, Layer
 from dsvm.build.package_set import PackageSet
 from dsvm.build.parts import pythons_of
 from dsvm.catalog import load_catalog
 from dsvm.lock.hints import Hints
-from dsvm.lock.model import LockedEnvironment
+from dsvm.lock.model import LockedDriver, LockedEnvironment
 from dsvm.machines.gc import gc
 from dsvm.machines.state import Machines
 from dsvm.store import Store, StoreBusy
@@ -80,6 +81,27 @@ def test_caches_keep_what_a_known_lock_uses(tmp_path: Path) -> None:
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
     assert again.total == 0
+
+
+def test_the_module_that_a_lock_compiled_is_kept_for_its_next_build(tmp_path: Path) -> None:
+    home = new_home(tmp_path)
+    store = Store(home.store)
+    driver = LockedDriver(
+        kernel="6.12.1-amd64", version="550", cuda=12, module="dkms", tree=tree(), why="test"
+    )
+    mine = lock(tree()).model_copy(update={"driver": driver})
+    kept = machine(home, lock=mine)
+    Machines(home).save(kept.record)
+    made = kept.record.layers[0].model_copy(update={"name": "driver-module", "kind": "module"})
+    modules = {module_key(mine, driver): store.put(b"module"), "other": store.put(b"other")}
+    for key, digest in modules.items():
+        layer = made.model_copy(update={"key": key, "digest": digest})
+        store.record_layer(key, Layer.model_validate(layer.model_dump()))
+
+    gc(home)
+
+    assert [store.has(digest) for digest in modules.values()] == [True, False]
+    assert store.layer(module_key(mine, driver), Layer)
 
 
 def test_addresses_are_forgotten_with_the_files_they_lead_to(tmp_path: Path) -> None:
