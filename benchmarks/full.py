@@ -177,7 +177,7 @@ def _figures(runs: Runs) -> list[Figure]:
 
     cold, lab = "dsvm: cold", "start to JupyterLab"
     return [
-        ratio("cold build by what the bare tools take", cold, "bare tools: cold", 1.2),
+        ratio("cold build of all tools by what the bare tools take", cold, "bare tools: cold", 1.2),
         ratio("one tool added by the cold build", "dsvm: one tool added", cold, 0.1),
         ratio("JupyterLab by that of the starter", f"full: {lab}", f"starter: {lab}", 1.3),
     ]

@@ -5,6 +5,7 @@ It is no part of the OS layer, so that a change of it makes a new disk in second
     /usr/lib/dsvm/guest/      the package `dsvm.guest`; found as such with PYTHONPATH=/usr/lib
     /                         what lies in its folder `files`
     /etc/systemd/{system,user}/   links that enable its units, as their [Install] says
+    /usr/share/dsvm/learn/    the lessons: script, notebooks, data
     /usr/lib/dsvm/manifest.json   digest and paths of all of these (`dsvm.guest.renew`)
 """
 
@@ -20,7 +21,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 
-from dsvm.guest.places import CODE, MANIFEST
+from dsvm.guest.places import CODE, LESSONS, MANIFEST
+from dsvm.learn.notebook import lesson_files
 
 _UNITS = PurePosixPath("usr/lib/systemd")
 _ENABLED = PurePosixPath("etc/systemd")
@@ -47,7 +49,8 @@ def entries() -> list[Entry]:
         if path.suffix == ".py" and path.parts[0] != "files"
     ]
     links = [link for file in files for link in _enabled(file)]
-    found = sorted([*files, *code, *links], key=lambda entry: entry.path)
+    lessons = [Entry(LESSONS / path, data) for path, data in lesson_files()]
+    found = sorted([*files, *code, *links, *lessons], key=lambda entry: entry.path)
     return sorted([*found, _manifest(found)], key=lambda entry: entry.path)
 
 

@@ -72,6 +72,7 @@ from dsvm.cli import (  # noqa: E402
     host,
     image,
     inside,
+    learn,
     lifecycle,
     move,
     pack,
@@ -92,6 +93,7 @@ runs.register(app)
 snapshot.register(app)
 pack.register(app)
 prove.register(app)
+learn.register(app)
 bill.register(app)
 environment.register(environments)
 app.add_typer(environments, name="env")

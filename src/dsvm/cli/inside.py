@@ -148,7 +148,11 @@ def open_(
     if screen:
         open_screen(call, name)
         return
-    url = open_app(*app_meant(Machines(call.home), name, app, Path.cwd()))
+    shown_page(call, open_app(*app_meant(Machines(call.home), name, app, Path.cwd())))
+
+
+def shown_page(call: Call, url: str) -> None:
+    """The address, and the page in the browser if there is one."""
     if call.json:
         call.console.json({"url": url})
         return

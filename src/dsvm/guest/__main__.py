@@ -51,9 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     wait = commands.add_parser("wait-for", help="return once ADDRESS takes connections")
     wait.set_defaults(do=_wait_for)
     wait.add_argument("address", metavar="ADDRESS")
-    commands.add_parser("watch", help="make environments below home kernels").set_defaults(
-        do=_watch
-    )
+    commands.add_parser(
+        "watch", help="copy the lessons; make environments below home kernels"
+    ).set_defaults(do=_watch)
     commands.add_parser("work", help="what people have running, as JSON").set_defaults(do=_work)
     env = commands.add_parser("env", help="environments").add_subparsers(
         required=True, metavar="COMMAND"
@@ -171,8 +171,13 @@ def _wait_for(asked: argparse.Namespace) -> int:
 
 
 def _watch(asked: argparse.Namespace) -> int:
+    from dsvm.guest import learn
     from dsvm.guest.watch import watch
 
+    try:
+        learn.copy(Path.home())
+    except OSError as refused:  # a full disk must not cost anybody a kernel
+        print(f"lessons are not copied: {refused}", file=sys.stderr)
     watch()
     return 0
 

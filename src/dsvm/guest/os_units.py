@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from dsvm.guest.places import OS_UNITS
 from dsvm.guest.system import run, write
@@ -30,8 +30,12 @@ def keep_from_boot(names: Collection[str]) -> bool:
     return bool(new or gone)
 
 
-def installed(name: str) -> bool:
-    return run("systemctl", "show", "-P", "LoadState", name).strip() != "not-found"
+def away(names: Sequence[str]) -> set[str]:
+    """Those whose package is still to come; then all of this is done again."""
+    if not names:
+        return set()
+    states = run("systemctl", "show", "-P", "LoadState", *names).split()
+    return {name for name, state in zip(names, states, strict=True) if state == "not-found"}
 
 
 def _enabled(name: str) -> bool:

@@ -16,6 +16,7 @@
 /var/lib/dsvm/devices.json       links and places that were made for such devices
 /var/lib/dsvm/os-units.json      units of OS packages that were kept from starting at boot
 /opt/dsvm/envs/<env>             the environment: layer + overlay
+/usr/share/dsvm/learn/<lesson>/  a lesson: script, notebooks, data; each user has a copy in ~/learn
 /usr/lib/dsvm/guest/             this code
 /usr/lib/dsvm/driver.json        NVIDIA's driver and its kernel, if the image has them
 /usr/lib/dsvm/manifest.json      digest and paths of all files that came with it
@@ -39,6 +40,7 @@ LOGIN_ENV = RUN / "login.env"
 MOTD = Path("/run/motd.d/dsvm")
 
 CODE = PurePosixPath("usr/lib/dsvm/guest")
+LESSONS = PurePosixPath("usr/share/dsvm/learn")
 MANIFEST = PurePosixPath("usr/lib/dsvm/manifest.json")
 
 VAR = Path("/var/lib/dsvm")

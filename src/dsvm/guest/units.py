@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,9 +34,12 @@ def apply(seed: Seed, login: Account, moved: set[str], network: bool, out: Outco
     of_os = [unit["name"] for unit in seed["units"] if unit.get("of_os") and not unit["enable"]]
     if os_units.keep_from_boot(of_os) or stale or changed - new:
         run("systemctl", "daemon-reload")
-    for unit in seed["units"]:
-        again = unit["name"] in changed | secrets or network or stands_on(unit, moved)
-        _start(unit, again, unit["name"] in new, out)
+    again = {
+        unit["name"]
+        for unit in seed["units"]
+        if unit["name"] in changed | secrets or network or stands_on(unit, moved)
+    }
+    _start(seed["units"], again, new, out)
     out.apps = {app["name"]: app["port"] for app in seed["apps"]}
     out.units = [unit["name"] for unit in seed["units"]]
 
@@ -108,25 +111,44 @@ def _remove_stale(wanted: Collection[str]) -> list[str]:
     return stale
 
 
-def _start(unit: SeedUnit, again: bool, new: bool, out: Outcome) -> None:
-    """Queue the start; nobody waits for it, a boot least of all."""
-    name = unit["name"]
-    if unit.get("of_os") and not os_units.installed(name):
-        return  # its package is still to come, and then all of this is done again
-    try:
-        if not new:
-            # One that failed too often while its packages came would not be started again.
-            run("systemctl", "reset-failed", name, check=False)
-        if again and not new and name.endswith(".socket"):
+def _start(
+    units: Sequence[SeedUnit], again: Collection[str], new: Collection[str], out: Outcome
+) -> None:
+    """Queue the starts; nobody waits for them, a boot least of all. One command for all of a kind:
+    each takes as long as a unit does to start."""
+    away = os_units.away([unit["name"] for unit in units if unit.get("of_os")])
+    there = [unit for unit in units if unit["name"] not in away]
+    if known := [unit["name"] for unit in there if unit["name"] not in new]:
+        # One that failed too often while its packages came would not be started again.
+        run("systemctl", "reset-failed", *known, check=False)
+    verbs: dict[str, list[str]] = {"start": [], "restart": [], "try-restart": []}
+    for unit in there:
+        name = unit["name"]
+        anew = name in again and name not in new
+        if anew and name.endswith(".socket"):
             # It is not opened again while what it started runs.
-            run("systemctl", "stop", name, f"{name.removesuffix('.socket')}.service")
-            again = False
+            run("systemctl", "stop", name, f"{name.removesuffix('.socket')}.service", check=False)
+            anew = False
         if unit["enable"]:
-            run("systemctl", "--no-block", "restart" if again else "start", name)
-        elif again and not new:
-            run("systemctl", "--no-block", "try-restart", name)
+            verbs["restart" if anew else "start"].append(name)
+        elif anew:
+            verbs["try-restart"].append(name)
+    for verb, names in verbs.items():
+        _queue(verb, names, out)
+
+
+def _queue(verb: str, names: Sequence[str], out: Outcome) -> None:
+    """One that is refused does not keep the others back, and is told by its name."""
+    if not names:
+        return
+    try:
+        run("systemctl", "--no-block", verb, *names)
     except GuestError as failed:
-        out.errors.append(f"service {name}: {failed}")
+        if len(names) == 1:
+            out.errors.append(f"service {names[0]}: {failed}")
+            return
+        for name in names:
+            _queue(verb, [name], out)
 
 
 def stands_on(unit: SeedUnit, moved: set[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from dsvm.definition import find, read_name
 from dsvm.errors import DsvmError, UsageError
@@ -13,6 +14,7 @@ from dsvm.machines.naming import resolve
 from dsvm.machines.parts import engine_machine, engine_of
 from dsvm.machines.state import Machines
 
+LAB = "jupyterlab"
 APP_S = 60.0
 APP_POLL_S = 0.1
 
@@ -77,6 +79,15 @@ def open_app(machine: Machine, app: str | None = None, *, timeout_s: float = APP
         )
     _wait_for(machine, page, timeout_s)
     return page.url
+
+
+def open_notebook(machine: Machine, path: str) -> str:
+    """The address that opens a notebook of the login's home in JupyterLab, signed in.
+
+    Raises as `open_app` does.
+    """
+    address = open_app(machine, LAB)
+    return address.replace("/lab?", f"/lab/tree/{quote(path)}?", 1)
 
 
 def _wait_for(machine: Machine, page: Page, timeout_s: float) -> None:

@@ -25,18 +25,32 @@ class Job:
 
 
 def run_jobs(
-    jobs: Sequence[Job], *, cpus: int, memory: int, progress: Progress
+    jobs: Sequence[Job],
+    *,
+    cpus: int,
+    memory: int,
+    progress: Progress,
+    what: tuple[str, str] = ("proving", "checks"),
 ) -> list[CheckResult]:
-    """The results in the order of the jobs. A job too large for the machine runs alone.
+    """The results in the order of the jobs. A job too large for the machine runs alone. `what` is
+    told to a person: what is done, and of what so many.
 
     An exception of a job is raised here once all that run have ended.
     """
-    return _Run(jobs, min(max(cpus, 1), MOST), memory, progress).all()
+    return _Run(jobs, min(max(cpus, 1), MOST), memory, progress, what).all()
 
 
 class _Run:
-    def __init__(self, jobs: Sequence[Job], cpus: int, memory: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        cpus: int,
+        memory: int,
+        progress: Progress,
+        what: tuple[str, str],
+    ) -> None:
         self.jobs = jobs
+        self.name, self.unit = what
         self.waiting = sorted(range(len(jobs)), key=lambda one: -jobs[one].expect_s)
         self.running: set[int] = set()
         self.results: dict[int, CheckResult] = {}
@@ -45,7 +59,7 @@ class _Run:
         self.cpus, self.memory, self.progress = cpus, memory, progress
 
     def all(self) -> list[CheckResult]:
-        with self.progress.step("proving", total=len(self.jobs), unit="checks") as step:
+        with self.progress.step(self.name, total=len(self.jobs), unit=self.unit) as step:
             workers = []
             with self.changed:
                 while self.waiting and not self.raised:

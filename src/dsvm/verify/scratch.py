@@ -15,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from dsvm.catalog.model import Tool
 from dsvm.errors import DsvmError
 from dsvm.machines.ssh import Ssh
 from dsvm.machines.transfer import put
@@ -29,6 +28,16 @@ SETUP_S = 120
 # What a verify that was killed left behind; one that runs beside this one is younger.
 STALE = f"find {PLACE}.* -maxdepth 0 -user ds -mmin +120 -exec rm -rf {{}} + 2>/dev/null; "
 PYTHON = ("/usr/bin/python3", "-I", "-B")
+
+
+class Packed(Protocol):
+    """What has a folder of programs and their data: a tool, a lesson."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def folder(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Scratch:
 
 
 @contextmanager
-def scratch(ssh: Ssh, tools: Sequence[Tool]) -> Iterator[Scratch]:
+def scratch(ssh: Ssh, owners: Sequence[Packed]) -> Iterator[Scratch]:
     """Copy the checks in; whatever happens, the folder is removed at the end."""
     made = ssh.run(
         ["sh", "-c", f"{STALE} mktemp -d {PLACE}.XXXXXXXX"], timeout_s=SETUP_S
@@ -65,7 +74,7 @@ def scratch(ssh: Ssh, tools: Sequence[Tool]) -> Iterator[Scratch]:
         raise DsvmError("verify could not make its folder inside the machine", cause=made)
     try:
         with folder("verify") as packed:
-            _pack(tools, packed)
+            _pack(owners, packed)
             put(ssh, packed, made, exact=True)
         yield Scratch(ssh, made)
     finally:
@@ -73,9 +82,9 @@ def scratch(ssh: Ssh, tools: Sequence[Tool]) -> Iterator[Scratch]:
             ssh.run(["rm", "-rf", made], timeout_s=SETUP_S, check=False)
 
 
-def _pack(tools: Sequence[Tool], target: Path) -> None:
+def _pack(owners: Sequence[Packed], target: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(INSIDE, target / "inside", ignore=ignore)
     (target / "work").mkdir()
-    for tool in tools:
-        shutil.copytree(tool.folder, target / "tools" / tool.name, ignore=ignore)
+    for owner in owners:
+        shutil.copytree(owner.folder, target / "tools" / owner.name, ignore=ignore)

@@ -18,6 +18,7 @@ from dsvm.machines.ssh import RemoteFailed, SshFailed
 from dsvm.verify.model import CheckResult
 from dsvm.verify.outcome import Ended, judge
 from dsvm.verify.schedule import Job
+from dsvm.verify.scratch import Packed
 from dsvm.verify.setting import Setting
 
 RUNNERS = {".R": ("/usr/bin/Rscript", "--vanilla"), ".sh": ("/bin/bash",)}
@@ -56,7 +57,7 @@ def jobs_of(tool: Tool, setting: Setting, *, example: bool = False) -> Iterator[
             continue
         yield Job(
             f"{tool.name}: {check.name}",
-            partial(_check, tool, check, f"{tool.name}-{number}", setting),
+            partial(check_of, tool, check, f"{tool.name}-{number}", setting, tool.lives_in),
             memory=parse_bytes(check.memory),
             expect_s=check.timeout_s,
         )
@@ -73,9 +74,13 @@ def _absent(tool: Tool, check: Check, why: str) -> CheckResult:
     )
 
 
-def _check(tool: Tool, check: Check, name: str, setting: Setting) -> CheckResult:
+def check_of(
+    owner: Packed, check: Check, name: str, setting: Setting, environment: str | None = None
+) -> CheckResult:
+    """Run a check that lies in the owner's folder, in its environment (else in `environment`), as
+    `name` among those that run beside it."""
     begin = time.monotonic()
-    environment = check.environment or tool.lives_in
+    environment = check.environment or environment
     state = setting.environments.get(environment or "", {})
     variant = state.get("variant")
     figures: tuple[str, ...] = ()
@@ -83,9 +88,9 @@ def _check(tool: Tool, check: Check, name: str, setting: Setting) -> CheckResult
         told = state.get("error") or "the machine does not know it"
         ended = Ended("failed", f"environment `{environment}` is not mounted: {told}")
     else:
-        ended, figures = _run(tool, check, name, environment, variant, setting)
+        ended, figures = _run(owner, check, name, environment, variant, setting)
     return CheckResult(
-        tool=tool.name,
+        tool=owner.name,
         check=check.name,
         environment=environment,
         variant=variant,
@@ -100,7 +105,7 @@ def _check(tool: Tool, check: Check, name: str, setting: Setting) -> CheckResult
 
 
 def _run(
-    tool: Tool,
+    owner: Packed,
     check: Check,
     name: str,
     environment: str | None,
@@ -109,12 +114,12 @@ def _run(
 ) -> tuple[Ended, tuple[str, ...]]:
     place = setting.scratch
     told = _told(
-        [*_runner(check.run, environment), f"{place.tool(tool.name)}/{check.run}"],
+        [*_runner(check.run, environment), f"{place.tool(owner.name)}/{check.run}"],
         name,
         check.timeout_s * setting.patience,
         setting,
         {
-            "DSVM_SAMPLES": f"{place.tool(tool.name)}/samples",
+            "DSVM_SAMPLES": f"{place.tool(owner.name)}/samples",
             "DSVM_ENVIRONMENT": environment or "",
             "DSVM_VARIANT": variant or "cpu",
             "MPLCONFIGDIR": f"{place.work(name)}/.matplotlib",

@@ -21,16 +21,8 @@ def test_the_commands_are_those_of_the_design() -> None:
         *("init", "add", "lock", "build", "up", "ls", "ssh", "run", "cp", "open", "logs"),
         *("verify", "stop", "start", "rm", "snapshot", "snapshots", "restore", "pack", "unpack"),
         *("gc", "doctor", "hardware", "schema", "sbom", "tools find", "tools new", "tools test"),
-        *(
-            "env ls",
-            "env create",
-            "env diff",
-            "env reset",
-            "image export",
-            "resize",
-            "update",
-            "runs",
-        ),
+        *("env ls", "env create", "env diff", "env reset", "image export", "resize", "update"),
+        *("runs", "learn"),
     }
 
 

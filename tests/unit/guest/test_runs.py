@@ -17,7 +17,7 @@ from dsvm.guest.system import GuestError
 
 KEEP = "import sys; from pathlib import Path; from dsvm.guest.runs import *; "
 KEEP += "keep(Runs(Path(sys.argv[1])), int(sys.argv[2]))"
-WAIT_S = 20.0
+WAIT_S = 60.0
 # Says that it listens, and ends with 0 once it is asked to.
 GENTLE = "trap 'echo kept; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
 

@@ -1,0 +1,83 @@
+"""A lesson as its folder says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from dsvm.catalog.model import Check
+
+Language = Literal["en", "ko"]
+LANGUAGES: tuple[Language, ...] = ("en", "ko")
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(Strict):
+    """The same in every language."""
+
+    en: str
+    ko: str
+
+
+class Demand(Strict):
+    """A number that the lesson prints, and the bounds within which it holds."""
+
+    name: str
+    least: float | None = None
+    most: float | None = None
+
+    def fault(self, value: object) -> str | None:
+        """What is wrong with it, or None."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"`{self.name}` is not told"
+        if self.least is not None and value < self.least:
+            return f"`{self.name}` is {value:g}, at least {self.least:g} is demanded"
+        if self.most is not None and value > self.most:
+            return f"`{self.name}` is {value:g}, at most {self.most:g} is demanded"
+        return None
+
+
+class Lesson(Strict):
+    """`environment`: whose kernel it runs on. `tools`: what the machine must have. `order`: its
+    place in the list. It runs as a check does (`dsvm.catalog.model.Check`): its last line is one
+    JSON object of results, the pictures it leaves are shown."""
+
+    title: Text
+    summary: Text
+    order: int
+    environment: str
+    tools: list[str]
+    timeout_s: float = 300
+    memory: str = "1G"
+    result: list[Demand] = Field(min_length=1)
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    @property
+    def name(self) -> str:
+        return self._folder.name
+
+    @property
+    def check(self) -> Check:
+        return Check(
+            name=self.name,
+            run="lesson.py",
+            environment=self.environment,
+            timeout_s=self.timeout_s,
+            memory=self.memory,
+        )
+
+    def fault(self, results: dict[str, object]) -> str | None:
+        """Which of the results do not hold, or None."""
+        return (
+            "; ".join(f for one in self.result if (f := one.fault(results.get(one.name)))) or None
+        )
