@@ -134,7 +134,8 @@ def _start(
         elif anew:
             verbs["try-restart"].append(name)
     for verb, names in verbs.items():
-        _queue(verb, names, out)
+        # What a person waits for comes before doors that nobody has knocked at.
+        _queue(verb, sorted(names, key=lambda name: name.endswith(".socket")), out)
 
 
 def _queue(verb: str, names: Sequence[str], out: Outcome) -> None:
