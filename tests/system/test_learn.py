@@ -9,8 +9,11 @@ import json
 
 import pytest
 
+from dsvm.home import Home
+from dsvm.learn import load_lessons
 from dsvm.learn.shelf import Shelf
 from dsvm.machines.machine import Machine
+from tests.system.project import Project
 from tests.system.typed import Dsvm
 
 LESSON = "features"
@@ -92,3 +95,20 @@ def test_a_notebook_is_opened_signed_in(dsvm: Dsvm, starter: Machine) -> None:
     url = learn(dsvm, starter, LESSON, "--ko").strip()
 
     assert f"/lab/tree/learn/{LESSON}/{LESSON}.ko.ipynb?token=" in url
+
+
+@pytest.mark.long
+def test_every_lesson_holds(home: Home, dsvm: Dsvm) -> None:
+    folder = home.root / "definitions" / "lessons"
+    folder.mkdir(parents=True, exist_ok=True)
+    tools = sorted({tool for one in load_lessons().values() for tool in one.tools})
+    definition = f'name = "lessons"\nprofile = ""\ntools = {json.dumps(tools)}\n'
+    (folder / "dsvm.toml").write_text(definition + '[size]\nmemory = "4G"\n')
+    project = Project(home, dsvm, folder)
+    project.typed("up", "--yes", "--engine", "nspawn")
+    try:
+        found = json.loads(project.typed("learn", "--run", "all", "--json"))
+    finally:
+        project.typed("rm", "--yes")
+
+    assert {one["name"]: one["outcome"] for one in found} == dict.fromkeys(load_lessons(), "passed")
