@@ -178,7 +178,7 @@ def test_stop_start_and_remove_of_a_second_machine(
         assert refused.returncode == 1
         assert "hint: " in refused.stderr
         assert dsvm("start", cwd=tmp_path).returncode == 0
-        assert dsvm("run", "second", "--", "ls").stdout == "kept\n"
+        assert dsvm("run", "second", "--", "ls", "kept").stdout == "kept\n"
         assert dsvm("rm", cwd=tmp_path).returncode == 1
     finally:
         assert dsvm("rm", "second", "--yes").returncode == 0

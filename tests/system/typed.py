@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class Dsvm:
             stderr=subprocess.PIPE,
             env={**os.environ, "DSVM_HOME": str(self.home)},
             text=True,
+            # Shells let what they start in the background ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
