@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import shutil
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -128,7 +129,7 @@ def _figures(moves: Moves) -> list[Figure]:
         title = "resize" if what == "resize" else "resize with a restart"
         found.append(Figure(title, runs.median(what), "s", target, values=runs.seconds(what)))
         by = ratios(runs, what, f"{what}: plain")
-        middle = sorted(by)[len(by) // 2]
+        middle = statistics.median(by)
         found.append(Figure(f"{title} by stop, start and checks", middle, "x", 2.0, values=by))
     for what, target in (("snapshot", 2.0), ("restore", 5.0)):
         title = f"{what} with {gib} GiB written"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from dsvm.catalog.model import Tool
 from dsvm.cli.prove import catalog_of
@@ -24,6 +27,20 @@ class Project:
     home: Home
     dsvm: Dsvm
     folder: Path
+
+    @classmethod
+    @contextmanager
+    def made(cls, home: Home, dsvm: Dsvm, name: str, definition: str) -> Iterator[Self]:
+        """A machine of this definition, locked anew, under nspawn; removed at the end."""
+        folder = home.root / "definitions" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        dsvm("rm", name, "--yes")
+        (folder / "dsvm.lock").unlink(missing_ok=True)
+        (folder / "dsvm.toml").write_text(definition)
+        found = cls(home, dsvm, folder)
+        found.typed("up", "--yes", "--engine", "nspawn")
+        yield found
+        dsvm("rm", name, "--yes")
 
     @property
     def file(self) -> Path:
@@ -62,3 +79,10 @@ class Project:
     def layers(self) -> dict[str, str]:
         """The layers of the machine: name -> digest."""
         return {layer.name: layer.digest for layer in self.machine.record.layers}
+
+
+class Scripted(Project):
+    """One in whose machine scripts run."""
+
+    def inside(self, script: str) -> str:
+        return self.machine.ssh.run(["bash", "-ec", script], timeout_s=120).stdout

@@ -20,11 +20,11 @@ from dsvm.errors import DsvmError
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from dsvm.programs import which
+from tests.system.cdi_file import offered
 from tests.system.spare import Spare, spare
 from tests.system.test_gpu_libraries import compiler
 from tests.system.typed import Dsvm
 
-CDI = Path("/etc/cdi/dsvm-test.json")
 KIND = "dsvm.example/thing"
 ONE = f"{KIND}=one"
 LIB = "/usr/lib/dsvm-thing"
@@ -77,15 +77,8 @@ def cdi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spec]:
         {"path": "/dev/thing", "hostPath": "/dev/zero"},
         {"path": "/dev/things/other", "hostPath": str(NODE)},
     ]
-    device = {"name": "one", "containerEdits": {"deviceNodes": nodes}}
-    data = {"cdiVersion": "0.6.0", "kind": KIND, "devices": [device], "containerEdits": common}
-    made = not CDI.parent.exists()
-    CDI.parent.mkdir(exist_ok=True)
-    CDI.write_text(json.dumps(data))
-    yield parse(CDI.read_text(), as_json=True)
-    CDI.unlink()
-    if made:
-        CDI.parent.rmdir()
+    with offered("dsvm-test.json", KIND, {"deviceNodes": nodes}, containerEdits=common) as file:
+        yield parse(file.read_text(), as_json=True)
 
 
 @pytest.fixture(scope="module")

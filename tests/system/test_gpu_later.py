@@ -16,13 +16,13 @@ import pytest
 
 from dsvm.home import Home
 from dsvm.machines.state import Machines
+from tests.system.cdi_file import offered
 from tests.system.project import Project
 from tests.system.test_gpu_libraries import DATA, compiler
 from tests.system.typed import Dsvm
 from tests.unit.guest.computers import NODES, VERSION
 
 NAME = "later"
-CDI = Path("/etc/cdi/dsvm-later.json")
 KIND = "dsvm.example/later"
 LIBRARIES = {"cuda.c": "libcuda.so.1", "nvml.c": "libnvidia-ml.so.1"}
 IN_MACHINE = "/usr/lib/simulated"
@@ -121,18 +121,8 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             }
         ],
     }
-    data = {
-        "cdiVersion": "0.6.0",
-        "kind": KIND,
-        "devices": [{"name": "0", "containerEdits": edits}],
-    }
-    made = not CDI.parent.exists()
-    CDI.parent.mkdir(exist_ok=True)
-    CDI.write_text(json.dumps(data))
-    yield f"{KIND}=0"
-    CDI.unlink()
-    if made:
-        CDI.parent.rmdir()
+    with offered("dsvm-later.json", KIND, edits):
+        yield f"{KIND}=one"
 
 
 @pytest.fixture(scope="module")

@@ -99,16 +99,10 @@ def test_a_notebook_is_opened_signed_in(dsvm: Dsvm, starter: Machine) -> None:
 
 @pytest.mark.long
 def test_every_lesson_holds(home: Home, dsvm: Dsvm) -> None:
-    folder = home.root / "definitions" / "lessons"
-    folder.mkdir(parents=True, exist_ok=True)
     tools = sorted({tool for one in load_lessons().values() for tool in one.tools})
     definition = f'name = "lessons"\nprofile = ""\ntools = {json.dumps(tools)}\n'
-    (folder / "dsvm.toml").write_text(definition + '[size]\nmemory = "4G"\n')
-    project = Project(home, dsvm, folder)
-    project.typed("up", "--yes", "--engine", "nspawn")
-    try:
+    definition += '[size]\nmemory = "4G"\n'
+    with Project.made(home, dsvm, "lessons", definition) as project:
         found = json.loads(project.typed("learn", "--run", "all", "--json"))
-    finally:
-        project.typed("rm", "--yes")
 
     assert {one["name"]: one["outcome"] for one in found} == dict.fromkeys(load_lessons(), "passed")

@@ -16,11 +16,11 @@ import pytest
 from dsvm.guest.gpus import gpus
 from dsvm.home import Home
 from dsvm.machines.frozen import AUTOMATIC, records
-from tests.system.project import Project
+from tests.system.cdi_file import offered
+from tests.system.project import Scripted
 from tests.system.typed import Dsvm
 
 NAME = "resized"
-CDI = Path("/etc/cdi/dsvm-resized.json")
 DEFINITION = f"""\
 # What I know of this machine.
 name = "{NAME}"
@@ -47,15 +47,12 @@ cat /etc/ssh/ssh_host_ed25519_key.pub
 """
 
 
-class Resized(Project):
+class Resized(Scripted):
     def plan(self, *words: str) -> dict[str, Any]:
         return dict(json.loads(self.typed("resize", *words, "--plan", "--json")))
 
     def resize(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.dsvm("resize", *words, cwd=self.folder, timeout_s=900)
-
-    def inside(self, script: str) -> str:
-        return self.machine.ssh.run(["bash", "-ec", script], timeout_s=120).stdout
 
     def cpus(self) -> int:
         return int(self.inside("nproc"))
@@ -63,16 +60,9 @@ class Resized(Project):
 
 @pytest.fixture(scope="module")
 def project(home: Home, dsvm: Dsvm) -> Iterator[Resized]:
-    folder = home.root / "definitions" / NAME
-    folder.mkdir(parents=True, exist_ok=True)
-    dsvm("rm", NAME, "--yes")
-    (folder / "dsvm.lock").unlink(missing_ok=True)
-    (folder / "dsvm.toml").write_text(DEFINITION)
-    found = Resized(home, dsvm, folder)
-    found.typed("up", "--yes", "--engine", "nspawn")
-    found.inside(PUT)
-    yield found
-    dsvm("rm", NAME, "--yes")
+    with Resized.made(home, dsvm, NAME, DEFINITION) as found:
+        found.inside(PUT)
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +75,9 @@ def had(project: Resized) -> str:
 def thing() -> Iterator[str]:
     """A harmless device of the host, named by a maker's file."""
     node = {"path": "/dev/resized-thing", "hostPath": "/dev/zero"}
-    device = {"name": "one", "containerEdits": {"deviceNodes": [node]}}
     kind = "dsvm.example/resized"
-    made = not CDI.parent.exists()
-    CDI.parent.mkdir(exist_ok=True)
-    CDI.write_text(json.dumps({"cdiVersion": "0.6.0", "kind": kind, "devices": [device]}))
-    yield f"{kind}=one"
-    CDI.unlink()
-    if made:
-        CDI.parent.rmdir()
+    with offered("dsvm-resized.json", kind, {"deviceNodes": [node]}):
+        yield f"{kind}=one"
 
 
 def test_a_plan_tells_all_and_touches_nothing(project: Resized, had: str) -> None:

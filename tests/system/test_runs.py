@@ -17,7 +17,7 @@ import pytest
 
 import dsvm as package
 from dsvm.home import Home
-from tests.system.project import Project
+from tests.system.project import Scripted
 from tests.system.typed import Dsvm
 
 NAME = "runs"
@@ -37,10 +37,7 @@ accelerator = "auto"
 """
 
 
-class Keeps(Project):
-    def inside(self, script: str) -> str:
-        return self.machine.ssh.run(["bash", "-ec", script], timeout_s=120).stdout
-
+class Keeps(Scripted):
     def begin(self, *command: str) -> int:
         """Its number."""
         self.typed("run", "--resumable", "--detach", NAME, "--", *command)
@@ -70,16 +67,9 @@ def until(is_so: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="module")
 def project(home: Home, dsvm: Dsvm) -> Iterator[Keeps]:
-    folder = home.root / "definitions" / NAME
-    folder.mkdir(parents=True, exist_ok=True)
-    dsvm("rm", NAME, "--yes")
-    (folder / "dsvm.lock").unlink(missing_ok=True)
-    (folder / "dsvm.toml").write_text(DEFINITION)
-    found = Keeps(home, dsvm, folder)
-    found.typed("up", "--yes", "--engine", "nspawn")
-    found.typed("cp", str(SAMPLES), f"{NAME}:digits")
-    yield found
-    dsvm("rm", NAME, "--yes")
+    with Keeps.made(home, dsvm, NAME, DEFINITION) as found:
+        found.typed("cp", str(SAMPLES), f"{NAME}:digits")
+        yield found
 
 
 def test_streams_and_exit_status_are_those_of_the_command(project: Keeps) -> None:

@@ -172,10 +172,11 @@ def _wait_for(asked: argparse.Namespace) -> int:
 
 def _watch(asked: argparse.Namespace) -> int:
     from dsvm.guest import learn
+    from dsvm.guest.system import own_home
     from dsvm.guest.watch import watch
 
     try:
-        learn.copy(Path.home())
+        learn.copy(own_home())
     except OSError as refused:  # a full disk must not cost anybody a kernel
         print(f"lessons are not copied: {refused}", file=sys.stderr)
     watch()

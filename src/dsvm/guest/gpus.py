@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dsvm.guest.nvml import Answer, Slice, Told
@@ -53,7 +53,7 @@ def gpus(root: Path = Path("/"), told: Answer | None = None) -> tuple[Gpu, ...]:
 
 
 def _told(one: Told) -> Gpu:
-    """One that the driver knows and sysfs does not show: in a container with a /sys of its own."""
+    """What the driver says of one, which sysfs may not show: a container's /sys may be its own."""
     return Gpu(
         vendor="NVIDIA",
         name=one.name,
@@ -68,18 +68,10 @@ def _told(one: Told) -> Gpu:
 def _gpu(root: Path, device: Path, vendor: str, told: Told | None) -> Gpu:
     numbers = text(device / "vendor")[2:], text(device / "device")[2:]
     driver = device / "driver"
-    name = told.name if told else _name(root, device, *numbers)
-    return Gpu(
-        vendor=vendor,
-        name=name or f"{vendor} GPU {':'.join(numbers)}",
-        address=device.name,
-        module=driver.resolve().name if driver.exists() else None,
-        memory=told.memory if told else _memory(device),
-        capability=told.capability if told else None,
-        node=_node(root, device),
-        mig=told.mig if told else None,
-        slices=told.slices if told else (),
-    )
+    name = _name(root, device, *numbers) or f"{vendor} GPU {':'.join(numbers)}"
+    one = _told(told) if told else Gpu(vendor, name, device.name, memory=_memory(device))
+    module = driver.resolve().name if driver.exists() else None
+    return replace(one, module=module, node=_node(root, device))
 
 
 def _name(root: Path, device: Path, vendor: str, number: str) -> str | None:

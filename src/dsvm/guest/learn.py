@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 from dsvm.guest.places import LESSONS
+from dsvm.guest.system import write
 
 ORIGINALS = Path("/") / LESSONS
 HERE = Path("learn")
@@ -32,4 +34,5 @@ def copy(home: Path, originals: Path = ORIGINALS) -> None:
             shutil.copytree(one, partial, copy_function=shutil.copyfile)
             partial.rename(mine / one.name)
         copied.add(one.name)
-        seen.write_text("".join(f"{name}\n" for name in sorted(copied)))
+        listed = "".join(f"{name}\n" for name in sorted(copied))
+        write(seen, listed, uid=os.getuid(), gid=os.getgid())

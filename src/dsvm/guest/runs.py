@@ -29,7 +29,7 @@ from typing import Any
 from dsvm.guest import seedfile, users
 from dsvm.guest.environments import Account
 from dsvm.guest.places import LOGIN_ENV
-from dsvm.guest.system import GuestError, run
+from dsvm.guest.system import GuestError, own_home, run, write
 
 PLACE = Path(".local/state/dsvm/runs")
 # The host powers a machine off by force ten seconds later.
@@ -123,19 +123,13 @@ class Runs:
         self._put(one.number, "run.json", json.dumps(asdict(one)) + "\n")
 
     def _put(self, number: int, name: str, text: str) -> None:
-        """Whole or not at all, also after a power cut."""
         file = self.place(number) / name
-        new = file.with_name(f".{name}")
-        with new.open("w") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        new.replace(file)
+        write(file, text, uid=os.getuid(), gid=os.getgid(), synced=True)
 
 
 def command(what: str, asked: argparse.Namespace) -> int:
     """Run one of the commands of `dsvm-guest runs`, for the user who calls."""
-    runs = Runs(Path(pwd.getpwuid(os.getuid()).pw_dir))
+    runs = Runs(own_home())
     if what == "ls":
         print(json.dumps(listed(runs)))
     elif what == "add":

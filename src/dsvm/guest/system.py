@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import tempfile
 from pathlib import Path
@@ -42,8 +43,17 @@ def text(path: Path) -> str:
         return ""
 
 
-def write(path: Path, text: str, *, mode: int = 0o644, uid: int = 0, gid: int = 0) -> bool:
-    """Write a file atomically; return whether its text was another one before.
+def write(
+    path: Path,
+    text: str,
+    *,
+    mode: int = 0o644,
+    uid: int = 0,
+    gid: int = 0,
+    synced: bool = False,
+) -> bool:
+    """Write a file atomically, with `synced` also before a power cut; return whether its text was
+    another one before.
 
     The secret parts of it are never readable by others, not even for a moment.
     """
@@ -60,6 +70,9 @@ def write(path: Path, text: str, *, mode: int = 0o644, uid: int = 0, gid: int = 
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         own(Path(name), uid, gid, mode)
         Path(name).replace(path)
     except BaseException:
@@ -75,6 +88,11 @@ def own(path: Path, uid: int, gid: int, mode: int) -> None:
         os.chown(path, uid, gid)
     if is_now.st_mode & 0o7777 != mode:
         path.chmod(mode)
+
+
+def own_home() -> Path:
+    """Of the user who calls, whatever the variables say."""
+    return Path(pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def folder(path: Path, *, mode: int = 0o755, uid: int = 0, gid: int = 0) -> Path:

@@ -127,7 +127,11 @@ def _start(
         anew = name in again and name not in new
         if anew and name.endswith(".socket"):
             # It is not opened again while what it started runs.
-            run("systemctl", "stop", name, f"{name.removesuffix('.socket')}.service", check=False)
+            try:
+                run("systemctl", "stop", name, f"{name.removesuffix('.socket')}.service")
+            except GuestError as failed:
+                out.errors.append(f"service {name}: {failed}")
+                continue
             anew = False
         if unit["enable"]:
             verbs["restart" if anew else "start"].append(name)

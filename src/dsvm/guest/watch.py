@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pwd
 import re
 import shutil
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from dsvm.guest import kernels
 from dsvm.guest.inotify import Inotify, LimitReached
 from dsvm.guest.places import ENVS, KERNELS
+from dsvm.guest.system import own_home
 
 LAUNCHER = "/usr/lib/dsvm/kernel-launcher.py"
 DEPTH = 5
@@ -44,7 +44,7 @@ class Found:
 
 def watch() -> None:
     """Watch for ever."""
-    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    home = own_home()
     place = target(home)
     while True:
         # Watching comes first: what changes during the look is then not missed.

@@ -9,19 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from dsvm.learn.lessons import load_lessons
 from dsvm.machines.machine import Machine
-from dsvm.verify.model import Outcome
+from dsvm.verify.model import Outcome, Record
 from dsvm.verify.pages import template
 from dsvm.whole import write_whole
 
 
-class Ran(BaseModel):
+class Ran(Record):
     """What came of a lesson. `at`: ISO 8601 in UTC; `figures`: data: URIs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     at: str

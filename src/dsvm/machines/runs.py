@@ -125,11 +125,10 @@ def follow(
                     return run_of(machine, number)
         except SshFailed:
             pass
-        if not away and not running(machine):
-            away = True
+        gone = not running(machine)
+        if gone and not away:
             tell(f"{name} does not run now; run {number} goes on when it starts")
-        elif away and running(machine):
-            away = False
+        away = gone
         time.sleep(LOOK_AGAIN_S)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -117,7 +118,7 @@ def test_only_the_managed_lines_of_pam_are_replaced() -> None:
 def test_writing_the_same_again_is_no_change(tmp_path: Path) -> None:
     import os
 
-    who = {"uid": os.getuid(), "gid": os.getgid()}
+    who: dict[str, Any] = {"uid": os.getuid(), "gid": os.getgid()}
     file = tmp_path / "below" / "file"
 
     assert system.write(file, "a", mode=0o600, **who)
