@@ -137,8 +137,15 @@ def kill_tree(process: subprocess.Popen[str]) -> None:
 
 
 def abandoned() -> set[Path]:
-    """Folders for work in memory that nobody holds."""
-    return {folder for folder in MEMORY.glob(f"{PREFIX}*/") if not _held(folder)}
+    """Folders for work in memory that nobody holds; of this user, since no other may sweep them."""
+    found = MEMORY.glob(f"{PREFIX}*/")
+    return {folder for folder in found if not _held(folder) and _ours(folder)}
+
+
+def _ours(folder: Path) -> bool:
+    with suppress(FileNotFoundError):  # swept since it was listed
+        return folder.stat().st_uid == os.getuid()
+    return False
 
 
 def _held(folder: Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from dsvm.engines.rawcopy import copied
 from dsvm.home import Home
 from dsvm.host.packages import ensure, needs
 from dsvm.progress import Silent
+from tests.system.host_user import host_user
 from tests.system.test_bootstrap import HANDED_ON, copy_of_checkout
 
 USER = "dsvm-test-user"
@@ -72,26 +72,13 @@ def person(home: Home) -> Iterator[Person]:
     ensure(
         needs(engine_named("qemu", home), root=False), home, Silent(), agree=lambda question: True
     )
-    subprocess.run(["useradd", "--create-home", "--user-group", USER], check=True)
-    try:
-        found = pwd.getpwnam(USER)
-        made = Person(Path(found.pw_dir), found.pw_uid)
+    with host_user(USER, "--user-group") as user:
+        made = Person(Path(user.pw_dir), user.pw_uid)
         copy_of_checkout(made.home / "checkout")
         (made.home / "lab").mkdir()
         (made.home / "lab" / "dsvm.toml").write_text(DEFINITION)
         subprocess.run(["chown", "-R", f"{USER}:", made.home], check=True)
         yield made
-    finally:
-        _remove()
-
-
-def _remove() -> None:
-    subprocess.run(["pkill", "-KILL", "-u", USER], check=False)
-    deadline = time.monotonic() + 20
-    argv = ["userdel", "--remove", USER]
-    while subprocess.run(argv, capture_output=True, check=False).returncode not in (0, 6):
-        assert time.monotonic() < deadline, f"the user {USER} cannot be removed"
-        time.sleep(0.2)
 
 
 def test_a_host_that_forbids_user_namespaces_is_told_before_anything_is_done(

@@ -25,6 +25,7 @@ from tests.system.build_support import (
     small,
     wrong_clock,
 )
+from tests.system.host_user import host_user
 
 USER = "dsvm-test"
 
@@ -51,12 +52,9 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def ordinary_user(folder: Path) -> Iterator[str]:
-    """A new user with a range of user ids."""
-    subprocess.run(
-        ["useradd", "--home-dir", str(folder / "home"), "--create-home", USER], check=True
-    )
-    yield USER
-    subprocess.run(["userdel", USER], check=True)
+    """A new user with a range of user ids, whose home is in the folder."""
+    with host_user(USER, "--home-dir", str(folder / "home")):
+        yield USER
 
 
 def test_layers_are_identical_in_another_place_a_day_later_under_another_umask(
