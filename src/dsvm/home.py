@@ -3,6 +3,7 @@
 store/        content-addressed files, layers, images (dsvm.store)
 machines/     one folder a machine (dsvm.machines)
 cache/        what can be fetched or measured again: indexes, probes, uv's and npm's caches
+sizes/        prices newer than those that came with dsvm (dsvm.sizes)
 logs/         the log of every external program
 """
 
@@ -38,6 +39,10 @@ class Home:
     @property
     def cache(self) -> Path:
         return self.root / "cache"
+
+    @property
+    def sizes(self) -> Path:
+        return self.root / "sizes"
 
     @property
     def logs(self) -> Path:

@@ -41,14 +41,12 @@ def attempt(libraries: Path, monkeypatch: pytest.MonkeyPatch, **environment: str
     return cuda.attempt(str(libraries / "cuda.so"))
 
 
-def test_a_kernel_that_ran_is_told_with_its_gpu(
+def test_a_kernel_that_ran_is_told_with_its_capability(
     libraries: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = attempt(libraries, monkeypatch)
 
-    assert found == cuda.Attempt(
-        gpu="NVIDIA H100 80GB HBM3", capability="9.0", memory=85520809984, cuda="12.4"
-    )
+    assert found == cuda.Attempt(capability="9.0", cuda="12.4")
 
 
 @pytest.mark.parametrize(

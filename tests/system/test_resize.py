@@ -6,6 +6,7 @@ The tests follow one another on one machine; each says what it begins with.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,9 @@ class Resized(Scripted):
 
     def resize(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.dsvm("resize", *words, cwd=self.folder, timeout_s=900)
+
+    def sizes(self) -> list[dict[str, Any]]:
+        return list(json.loads(self.typed("sizes", "--json"))["sizes"])
 
     def cpus(self) -> int:
         return int(self.inside("nproc"))
@@ -105,6 +109,20 @@ def test_a_running_machine_gets_another_size_and_runs_on(project: Resized, had: 
         '"1G"', '"2G"'
     )
     assert json.loads(project.typed("up", "--json"))["unchanged"]
+
+
+def test_a_size_has_a_name(project: Resized, had: str) -> None:
+    text = project.file.read_text()
+    project.file.write_text(f'{text}\n[sizes.tiny]\ncpus = 1\nmemory = "1G"\n')
+
+    plan = project.plan("--size", "tiny")
+
+    assert plan["changes"] == ["CPUs 2 → 1", "memory 2G → 1G", "accelerator auto → cpu"]
+    both = project.resize("--size", "tiny", "--cpus", "2")
+    assert "--size says CPUs, memory and accelerator" in both.stderr
+    huge = next(one for one in project.sizes() if one["cpus"] > (os.cpu_count() or 1))
+    assert "the host has not that much" in project.resize("--size", huge["name"]).stderr
+    project.file.write_text(text)
 
 
 def test_what_cannot_be_is_refused_before_anything_changes(project: Resized) -> None:

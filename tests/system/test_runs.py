@@ -17,6 +17,7 @@ import pytest
 
 import dsvm as package
 from dsvm.home import Home
+from dsvm.machines.frozen import records
 from tests.system.project import Scripted
 from tests.system.typed import Dsvm
 
@@ -184,3 +185,16 @@ def test_a_training_that_a_resize_interrupts_has_the_same_losses(project: Keeps)
     assert len(alone) == len(moved) == STEPS
     assert max(abs(a - b) for a, b in zip(alone, moved, strict=True)) < CLOSE
     assert sum(alone[-50:]) < sum(alone[:50]) / 2
+
+
+def test_a_run_that_a_restore_undoes_is_no_longer_followed(project: Keeps) -> None:
+    project.typed("snapshot", NAME, "--note", "before it")
+    snapshot = records(project.machine.folder)[-1].id
+    number = project.begin("sleep", "600")
+
+    with project.dsvm.begun("runs", "--follow", str(number), cwd=project.folder) as client:
+        project.typed("restore", NAME, snapshot, "--yes")
+        _, said = client.communicate(timeout=WAIT_S)
+
+    assert client.returncode == 1
+    assert f"machine `{NAME}` has no run {number}" in said

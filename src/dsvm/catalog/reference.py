@@ -28,7 +28,7 @@ One file says what a machine is. `dsvm init` writes a first one, `dsvm up` makes
 and `dsvm schema` prints its JSON Schema, with which an editor completes and checks it. Paths are
 relative to the folder of the file. All mistakes are reported at once, each with its line.
 """
-_KINDS = {str: "text", int: "whole number", bool: "`true` or `false`"}
+_KINDS = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
 
 
 def reference(catalog: Catalog) -> str:

@@ -31,6 +31,11 @@ catalog = typer.Typer(
     cls=Fallback,
     rich_markup_mode=None,
 )
+prices = typer.Typer(
+    help="What machines can have, here and at clouds, and what an hour costs.",
+    cls=Fallback,
+    rich_markup_mode=None,
+)
 
 
 def _version(wanted: bool) -> None:
@@ -79,6 +84,7 @@ from dsvm.cli import (  # noqa: E402
     project,
     prove,
     runs,
+    sizes,
     snapshot,
     tools,
 )
@@ -94,6 +100,8 @@ snapshot.register(app)
 pack.register(app)
 prove.register(app)
 learn.register(app)
+sizes.register(prices)
+app.add_typer(prices, name="sizes")
 bill.register(app)
 environment.register(environments)
 app.add_typer(environments, name="env")

@@ -69,6 +69,16 @@ def profiles() -> list[str]:
 
 
 @_quiet
+def sizes() -> list[str]:
+    """The sizes there are."""
+    from dsvm.cli.sizes import definition_here
+    from dsvm.home import Home
+    from dsvm.sizes import load_sizes
+
+    return [one.name for one in load_sizes(Home.default(), definition_here()).sizes]
+
+
+@_quiet
 def engines() -> list[str]:
     """The engines there are, and `auto`."""
     from dsvm.engines import all_engines

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dsvm.cli import complete
 from dsvm.cli.call import Call, command, machine_meant
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def learn(
             "-m",
             metavar="NAME",
             help="The machine; default: the one of dsvm.toml here.",
+            autocompletion=complete.machines,
         ),
     ] = None,
     korean: Annotated[bool, typer.Option("--ko", help="In Korean; 한국어로.")] = False,

@@ -35,6 +35,14 @@ def up(
             autocompletion=complete.engines,
         ),
     ] = "auto",
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Write this size into dsvm.toml first; `dsvm sizes` lists them.",
+            autocompletion=complete.sizes,
+        ),
+    ] = None,
 ) -> int:
     """Make the machine of dsvm.toml: lock, build, start, prove; apply what changed.
 
@@ -44,7 +52,22 @@ def up(
     from dsvm.definition import find
 
     path = find(Path.cwd()) or write_definition(call, Path.cwd())
+    if size is not None:
+        _write_size(call, path, size)
     return bring_up(call, path, engine)
+
+
+def _write_size(call: Call, path: Path, name: str) -> None:
+    from dsvm.definition import this_host
+    from dsvm.definition.edit import replace_text, set_size
+    from dsvm.definition.faults import read_text
+    from dsvm.definition.model import SizeDefinition
+    from dsvm.machines.size import choose_size
+    from dsvm.sizes.wish import wish_named
+
+    keys = wish_named(call.home, name, path).keys()
+    choose_size(SizeDefinition.model_validate(keys), this_host())
+    replace_text(path, set_size(read_text(path, path.name), keys))
 
 
 def add(

@@ -22,6 +22,14 @@ def register(app: typer.Typer) -> None:
 def resize(
     call: Call,
     name: NameArgument = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="CPUs, memory and accelerator of this size; `dsvm sizes` lists them.",
+            autocompletion=complete.sizes,
+        ),
+    ] = None,
     cpus: Annotated[int | None, typer.Option(metavar="N", min=1, help="Number of CPUs.")] = None,
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="As in `8G`.")] = None,
     disk: Annotated[
@@ -59,17 +67,25 @@ def resize(
     from dsvm.errors import UsageError
     from dsvm.host.prepare import prepare
     from dsvm.machines import resize as room
+    from dsvm.machines.folder import Files
     from dsvm.machines.naming import resolve
+    from dsvm.machines.state import Machines
+    from dsvm.sizes.wish import wish_named
 
     if gpu is not None:
         if accelerator:
             raise UsageError("--gpu and --accelerator say the same", remedy="leave one out")
         accelerator = "nvidia" if gpu else "cpu"
+    meant = resolve(name, Path.cwd())
+    if size is not None:
+        if cpus or memory or accelerator:
+            raise UsageError("--size says CPUs, memory and accelerator", remedy="leave them out")
+        told = wish_named(call.home, size, Files.of(Machines(call.home).get(meant)).path)
+        cpus, memory, accelerator = told.cpus, told.memory, told.accelerator
     devices = None if not device else () if device == ["none"] else tuple(device)
     wanted = room.Wanted(cpus, memory, disk, accelerator, devices, engine)
     if wanted == room.Wanted():
         raise UsageError("no new size is named", remedy="dsvm resize --cpus 4 --memory 16G")
-    meant = resolve(name, Path.cwd())
     if engine != "auto":
         prepare(engine, call.home, call.progress, agree=call.agree)
     found = room.plan_resize(call.home, meant, wanted, call.progress)

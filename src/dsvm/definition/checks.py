@@ -86,21 +86,28 @@ class Checker:
             self.faults.add(self.source, place, what, cause=cause, remedy=remedy, hide=hide)
 
     def _size(self) -> None:
-        self._bytes("memory", self.definition.size.memory, SMALLEST_MEMORY, LARGEST_MEMORY)
-        self._bytes("disk", self.definition.size.disk, SMALLEST_DISK, LARGEST_DISK)
+        size = self.definition.size
+        self._bytes(("size", "memory"), size.memory, SMALLEST_MEMORY, LARGEST_MEMORY)
+        self._bytes(("size", "disk"), size.disk, SMALLEST_DISK, LARGEST_DISK)
+        for name, one in self.definition.sizes.items():
+            place = ("sizes", name)
+            self._bytes((*place, "memory"), one.memory, SMALLEST_MEMORY, LARGEST_MEMORY)
+            memory = one.accelerator_memory
+            self._bytes((*place, "accelerator_memory"), memory, SMALLEST_MEMORY, LARGEST_MEMORY)
 
-    def _bytes(self, key: str, text: str | None, least: int, most: int) -> None:
+    def _bytes(self, place: tuple[str, ...], text: str | None, least: int, most: int) -> None:
         if text is None:
             return
+        key = ".".join(place)
         try:
             count = parse_bytes(text)
         except ValueError:
-            what = f"`size.{key}` is no size: {toml_value(shown(text, 40))}"
-            self._bad(("size", key), what, "a number and K, M, G or T: `4G`, `512M`")
+            what = f"`{key}` is no size: {toml_value(shown(text, 40))}"
+            self._bad(place, what, "a number and K, M, G or T: `4G`, `512M`")
             return
         if not least <= count <= most:
             bounds = f"between {format_bytes(least)} and {format_bytes(most)}"
-            self._bad(("size", key), f"`size.{key}` is out of bounds", f"choose one {bounds}")
+            self._bad(place, f"`{key}` is out of bounds", f"choose one {bounds}")
 
     def _accelerator(self) -> None:
         variants = self.definition.accelerator.variants

@@ -70,6 +70,23 @@ class SizeDefinition(Strict):
     )
 
 
+class OwnSizeDefinition(Strict):
+    """A size with a name, as `dsvm up --size`, `dsvm resize --size` and `dsvm advise` take it."""
+
+    cpus: int = Field(ge=1, le=4096, description="Number of CPUs.", examples=[8])
+    memory: str = Field(description="Memory, in binary units.", examples=["64G"])
+    accelerator: str | None = Field(
+        default=None, description="The name of its GPU; default: none.", examples=["A10"]
+    )
+    accelerator_count: int = Field(default=1, ge=1, le=64, description="How many.", examples=[1])
+    accelerator_memory: str | None = Field(
+        default=None, description="Memory of one GPU, in binary units.", examples=["24G"]
+    )
+    price_hour: float | None = Field(
+        default=None, ge=0, description="What an hour costs, in US dollars.", examples=[0.9]
+    )
+
+
 class UserDefinition(Strict):
     """A person besides the owner: an SSH login, an own home, no sudo."""
 
@@ -151,6 +168,10 @@ class Definition(Strict):
     size: SizeDefinition = Field(
         default_factory=lambda: SizeDefinition(),
         description="How large the machine is; default: half of the host.",
+    )
+    sizes: dict[Name, OwnSizeDefinition] = Field(
+        default_factory=dict,
+        description="Sizes of your own, by name; `dsvm sizes` lists them first.",
     )
     users: dict[Name, UserDefinition] = Field(
         default_factory=dict,

@@ -48,9 +48,7 @@ class Attempt:
     problem: str | None = None
     status: int | None = None
     missing: bool = False
-    gpu: str | None = None
     capability: str | None = None
-    memory: int | None = None
     cuda: str | None = None
 
 
@@ -115,20 +113,14 @@ def _tried(library: str) -> Attempt:
 
 def _run(driver: _Driver) -> Attempt:
     device = driver.number("cuDeviceGet", 0)
-    name = ctypes.create_string_buffer(100)
-    driver.call("cuDeviceGetName", name, len(name), device)
-    memory = ctypes.c_size_t()
-    driver.call("cuDeviceTotalMem_v2", ctypes.byref(memory), device)
     cuda = driver.number("cuDriverGetVersion")
     wrong = _wrong(driver, device)
     return Attempt(
         problem=f"{wrong} of {N} numbers came back wrong from the GPU" if wrong else None,
-        gpu=name.value.decode(),
         capability=".".join(
             str(driver.number("cuDeviceGetAttribute", which, device))
             for which in (COMPUTE_MAJOR, COMPUTE_MINOR)
         ),
-        memory=memory.value,
         cuda=version(cuda),
     )
 

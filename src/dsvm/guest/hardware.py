@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dsvm.guest import cuda, gpu_faults, nvml
+from dsvm.guest.driver_set import DriverSet, driver_set
 from dsvm.guest.gpu_faults import Fault
 from dsvm.guest.gpus import Gpu, gpus
 from dsvm.guest.processors import Memory, Processors, memory, processors
@@ -42,7 +43,8 @@ class Nvidia:
 
 @dataclass(frozen=True)
 class Hardware:
-    """`kernel`: its release. `container`: PCI devices are the host's, given or not."""
+    """`kernel`: its release. `container`: PCI devices are the host's, given or not. `driver_set`:
+    what a driver of its own is kept together with."""
 
     processors: Processors
     memory: Memory
@@ -50,6 +52,7 @@ class Hardware:
     nvidia: Nvidia
     kernel: str
     container: bool
+    driver_set: DriverSet | None
 
     def json(self) -> dict[str, Any]:
         return asdict(self)
@@ -80,6 +83,7 @@ class Look:
             nvidia=self._nvidia(found, answer, error),
             kernel=self.kernel,
             container=self.container,
+            driver_set=driver_set(self.root),
         )
 
     def nvidia(self) -> Nvidia:
@@ -161,6 +165,9 @@ def rows(told: dict[str, Any]) -> list[tuple[str, str]]:
         found.append(("used", f"{driver}CUDA {nvidia['cuda']}: a kernel ran on it"))
     elif told["container"] and any(gpu["vendor"] == "NVIDIA" for gpu in told["gpus"]):
         found.append(("not given", "it is the host's, which did not give it to this machine"))
+    if kept := told.get("driver_set"):
+        goes = f"kernel {kept['kernel']}, CUDA up to {kept['cuda']}"
+        found.append(("kept together", f"NVIDIA's driver {kept['version']}, {goes}"))
     return found
 
 

@@ -16,13 +16,13 @@ from dsvm.catalog.compose import Composition, compose
 from dsvm.definition import Definition, this_host
 from dsvm.engines import choose
 from dsvm.engines.base import Size
-from dsvm.errors import DsvmError
 from dsvm.lock import diff, lock_beside, lock_file, request_digest, write_lock
 from dsvm.lock.model import Lock
 from dsvm.machines.change import Target, apply_change
 from dsvm.machines.create import attachable, create
 from dsvm.machines.engine import differs, switch_engine
 from dsvm.machines.enlarge import grow_running
+from dsvm.machines.given import check_given
 from dsvm.machines.inputs import read_inputs
 from dsvm.machines.inside import copy_files
 from dsvm.machines.lifecycle import end_cut_off, start_held, stop_held, wait_ready
@@ -135,7 +135,7 @@ class Bring:
         old = old_wish(machine)
         change = plan_change(old, wish)
         if change.restart:
-            _check_devices(machine, wish.definition)
+            check_given(machine.name, wish.definition, engine_of(machine))
         if running(machine) is None:
             with self._timed("build"):
                 mend(machine, composition, wish.lock, self.progress)
@@ -191,18 +191,6 @@ class Bring:
         began = time.monotonic()
         yield
         self.seconds[phase] += time.monotonic() - began
-
-
-def _check_devices(machine: Machine, definition: Definition) -> None:
-    """Raises `DsvmError` when the machine's engine cannot give what the definition names: before
-    anything is stopped for it."""
-    named = devices(definition)
-    if named and (refusal := engine_of(machine).gives(named)):
-        raise DsvmError(
-            f"machine `{machine.name}` cannot be given the devices of its definition",
-            cause=f"engine `{machine.record.engine}`: {refusal.reason}",
-            remedy=refusal.remedy,
-        )
 
 
 def wish_of(definition: Definition, composition: Composition, lock: Lock, size: Size) -> Wish:

@@ -51,7 +51,7 @@ def all_applied(machine: Machine, files: Files, doing: str) -> None:
     would apply that, too, and would take it back when it fails."""
     there = parsed(files.text)
     before = applied(machine.record)
-    same = there.model_copy(update={"size": before.size}) == before
+    same = there.model_copy(update={"size": before.size, "sizes": before.sizes}) == before
     if not same or files.lock != machine.record.lock:
         what = lock_file(files.path).name if same else files.path.name
         raise DsvmError(

@@ -20,11 +20,12 @@ from dsvm.home import Home
 from dsvm.machines.bring import old_wish, wish_of
 from dsvm.machines.engine import differs
 from dsvm.machines.folder import Files, all_applied
+from dsvm.machines.given import check_given
 from dsvm.machines.lifecycle import wait_ready
 from dsvm.machines.listing import running
 from dsvm.machines.machine import MACHINE, Machine
 from dsvm.machines.move import Move
-from dsvm.machines.parts import devices, engine_of
+from dsvm.machines.parts import engine_of
 from dsvm.machines.plan import Change, Wish, plan_change
 from dsvm.machines.reports import seconds_of
 from dsvm.machines.runs import unfinished
@@ -125,7 +126,10 @@ def _plan(machine: Machine, files: Files, wanted: Wanted, progress: Progress) ->
     size = choose_size(definition.size, this_host())
     old = old_wish(machine)
     risks = _engine_risks(machine, wanted, definition)
-    _can_be_given(machine, wanted, definition)
+    if wanted.accelerator == "nvidia" or wanted.devices:
+        engine = machine.record.engine if wanted.engine == AUTO else wanted.engine
+        gpu = wanted.accelerator == "nvidia"
+        check_given(machine.name, definition, engine_named(engine, machine.home), gpu=gpu)
     # As `up` will lock it: another accelerator may want other builds. Nothing is written.
     lock = proven_lock(composition, machine.home, old=machine.record.lock, progress=progress)
     new = wish_of(definition, composition.without(lock.unreachable), lock, size)
@@ -162,27 +166,6 @@ def _engine_risks(machine: Machine, wanted: Wanted, definition: Definition) -> t
         return ()
     _, usable = choose(wanted.engine, machine.home, folders=bool(definition.mounts))
     return usable.notes
-
-
-def _can_be_given(machine: Machine, wanted: Wanted, definition: Definition) -> None:
-    """Raises `DsvmError` when a GPU or devices are asked for that the engine cannot give."""
-    if wanted.accelerator != "nvidia" and not wanted.devices:
-        return
-    named = devices(definition)
-    if named == ():
-        raise DsvmError(
-            f"machine `{machine.name}` is given no device",
-            cause="`[size] devices` is empty",
-            remedy="name one: `--device nvidia.com/gpu=0`",
-        )
-    engine = machine.record.engine if wanted.engine == AUTO else wanted.engine
-    if refusal := engine_named(engine, machine.home).gives(named or ()):
-        raise DsvmError(
-            f"machine `{machine.name}` cannot be given {', '.join(named or ('a GPU',))}",
-            cause=f"engine `{engine}`: {refusal.reason}",
-            remedy=refusal.remedy
-            or "without a GPU, `[accelerator] variants` makes the machine ready for one",
-        )
 
 
 def _fits(machine: Machine, old: Size, new: Size) -> None:

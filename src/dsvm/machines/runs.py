@@ -18,7 +18,7 @@ from dsvm.errors import DsvmError
 from dsvm.machines.listing import running
 from dsvm.machines.machine import Machine
 from dsvm.machines.parts import patience
-from dsvm.machines.ssh import RemoteFailed, SshFailed
+from dsvm.machines.ssh import LOST, RemoteFailed, SshFailed
 from dsvm.machines.state import Machines
 
 GUEST = ("dsvm-guest", "runs")
@@ -111,7 +111,7 @@ def follow(
     """Copy what it writes to `out` until it is over, across any restart of its machine.
 
     `tell` gets a line when there is nothing to see for now. Raises `NoSuchMachine` when the machine
-    is removed meanwhile.
+    is removed meanwhile, `DsvmError` when the run is undone: the machine is restored to before it.
     """
     seen, away = 0, False
     run_of(machines.get(name), number)
@@ -120,9 +120,9 @@ def follow(
         try:
             if running(machine):
                 machine.ssh.open()
-                seen, ended = _copied(machine, number, seen, out)
-                if ended:
-                    return run_of(machine, number)
+                seen, status = _copied(machine, number, seen, out)
+                if status != LOST and (found := run_of(machine, number)).over:
+                    return found
         except SshFailed:
             pass
         gone = not running(machine)
@@ -132,8 +132,8 @@ def follow(
         time.sleep(LOOK_AGAIN_S)
 
 
-def _copied(machine: Machine, number: int, seen: int, out: IO[bytes]) -> tuple[int, bool]:
-    """The bytes seen by now, and whether the run is over."""
+def _copied(machine: Machine, number: int, seen: int, out: IO[bytes]) -> tuple[int, int]:
+    """The bytes seen by now, and how looking on ended: 0 when the run is over."""
     words = [*GUEST, "follow", str(number), "--start", str(seen)]
     with subprocess.Popen(
         machine.ssh.argv(words),
@@ -146,7 +146,7 @@ def _copied(machine: Machine, number: int, seen: int, out: IO[bytes]) -> tuple[i
             out.write(block)
             out.flush()
             seen += len(block)
-    return seen, client.returncode == 0
+    return seen, client.returncode
 
 
 def _guest(machine: Machine, *words: str, timeout_s: float = ANSWER_S) -> str:

@@ -14,11 +14,6 @@ static int ends(const char *name) {
 int cuInit(unsigned flags) { return ends("cuInit"); }
 int cuDeviceGetCount(int *count) { *count = getenv("NONE") ? 0 : 1; return 0; }
 int cuDeviceGet(int *device, int number) { *device = number; return 0; }
-int cuDeviceGetName(char *name, int size, int device) {
-  strncpy(name, "NVIDIA H100 80GB HBM3", size);
-  return 0;
-}
-int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = 85520809984u; return 0; }
 int cuDriverGetVersion(int *version) { *version = 12040; return 0; }
 int cuDeviceGetAttribute(int *value, int which, int device) { *value = which == 75 ? 9 : 0; return 0; }
 int cuDevicePrimaryCtxRetain(void **context, int device) { return 0; }

@@ -6,6 +6,7 @@ The computers are folders (`computers`); what the driver's libraries would say i
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from dsvm.guest import nvml
 from dsvm.guest.cuda import Attempt
+from dsvm.guest.driver_set import SET
 from dsvm.guest.environments import choose
 from dsvm.guest.gpu_faults import SECURE_BOOT
 from dsvm.guest.hardware import Look, Nvidia, rows
@@ -22,7 +24,7 @@ from tests.unit.guest.test_gpus import told
 
 BOTH = ["cpu", "nvidia"]
 KERNEL = "6.12.107+deb13-amd64"
-RAN = Attempt(gpu="NVIDIA H100 80GB HBM3", capability="9.0", memory=80 * 1024**3, cuda="12.4")
+RAN = Attempt(capability="9.0", cuda="12.4")
 
 
 def looked(root: Path, attempt: Attempt = RAN) -> Look:
@@ -225,3 +227,17 @@ def test_people_read_that_it_is_used(tmp_path: Path) -> None:
 
     assert said["GPU"].startswith("NVIDIA H100 80GB HBM3, 80.0 GiB, compute capability 9.0")
     assert said["used"] == "driver 550.163.01, CUDA 12.4: a kernel ran on it"
+
+
+def test_people_read_what_a_driver_of_its_own_is_kept_together_with(tmp_path: Path) -> None:
+    there = with_h100(tmp_path)
+    file = tmp_path / SET.relative_to("/")
+    file.parent.mkdir(parents=True)
+    kept = {"kernel": "6.12.1-cloud", "version": "550.163.01", "cuda": 12, "packages": {}}
+    file.write_text(json.dumps(kept))
+
+    said = dict(rows(looked(there).hardware().json()))
+
+    assert said["kept together"] == (
+        "NVIDIA's driver 550.163.01, kernel 6.12.1-cloud, CUDA up to 12"
+    )
