@@ -10,6 +10,8 @@ from dsvm.errors import DsvmError, UsageError
 from dsvm.home import Home
 
 AUTO = "auto"
+WITHOUT_GPU = 50
+"""Added to the rank of an engine that cannot give the GPU that is asked for."""
 
 
 def all_engines(home: Home | None = None) -> tuple[Engine, ...]:
@@ -36,11 +38,12 @@ def choose(
     *,
     folders: bool = False,
     devices: tuple[str, ...] = (),
+    gpu: bool = False,
 ) -> tuple[Engine, Usable]:
     """The best engine that works here, or the named one.
 
     With `folders` only engines count that show folders of the host in a machine, with `devices`
-    those that can give it these.
+    those that can give it these; with `gpu` those are better that can give it some GPU.
     Raises `DsvmError` with the reason of each engine when none works.
     """
     tried = all_engines(home) if name == AUTO else (engine_named(name, home),)
@@ -48,7 +51,7 @@ def choose(
     refusals: list[tuple[str, Unusable]] = []
     for engine in tried:
         if best and best[0] <= engine.rank:
-            break
+            break  # the next ones are no better
         answer = engine.probe()
         if isinstance(answer, Usable) and folders:
             answer = engine.folders() or answer
@@ -58,6 +61,8 @@ def choose(
             refusals.append((engine.name, answer))
             continue
         rank = engine.rank if answer.rank is None else answer.rank
+        if gpu and engine.gives(()):
+            rank += WITHOUT_GPU
         if best is None or rank < best[0]:
             best = (rank, engine, answer)
     if best:

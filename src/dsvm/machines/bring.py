@@ -104,7 +104,10 @@ class Bring:
     def _created(self, wish: Wish, composition: Composition) -> Machine:
         folders = bool(wish.definition.mounts)
         named = devices(wish.definition) or ()
-        engine, usable = choose(self.engine, self.machines.home, folders=folders, devices=named)
+        gpu = wish.definition.size.accelerator == "nvidia"
+        engine, usable = choose(
+            self.engine, self.machines.home, folders=folders, devices=named, gpu=gpu
+        )
         with self._timed("build"):
             image = build(wish.lock, composition, self.machines.home, progress=self.progress)
         with self._timed("boot"):

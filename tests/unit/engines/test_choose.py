@@ -88,6 +88,25 @@ def test_an_engine_that_cannot_give_a_named_device_is_refused_with_the_reason(
     assert "nspawn: this host has no device `no.example/thing=one`" in said
 
 
+def test_auto_takes_the_engine_that_can_give_a_gpu_and_without_one_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nspawn, qemu = (
+        f"dsvm.engines.{one}Engine" for one in ("nspawn.engine.Nspawn", "qemu.engine.Qemu")
+    )
+    for engine in (nspawn, qemu):
+        monkeypatch.setattr(f"{engine}.probe", lambda self: Usable())
+        monkeypatch.setattr(f"{engine}.gives", lambda self, names: Unusable("no GPU"))
+    best = choose("auto", Home(tmp_path))[0]
+    other = next(one for one in (nspawn, qemu) if best.name not in one)
+
+    assert choose("auto", Home(tmp_path), gpu=True)[0].name == best.name
+    monkeypatch.setattr(f"{other}.gives", lambda self, names: None)
+
+    assert choose("auto", Home(tmp_path), gpu=True)[0].name != best.name
+    assert choose("auto", Home(tmp_path))[0].name == best.name
+
+
 def test_an_engine_without_virtiofsd_is_refused_to_a_machine_with_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
