@@ -54,7 +54,7 @@ def test_a_lesson_runs_and_its_result_is_kept(dsvm: Dsvm, starter: Machine) -> N
     (ran,) = json.loads(learn(dsvm, starter, "--run", LESSON, "--json"))
 
     assert ran["outcome"] == "passed"
-    assert ran["results"]["accuracy, 1 layer"] > ran["results"]["accuracy by hand"]
+    assert ran["results"]["accuracy, 1 layer"] > ran["results"]["accuracy, by hand"]
     told = {one["name"]: one for one in json.loads(learn(dsvm, starter, "--json"))}
     assert told[LESSON]["results"] == ran["results"]
     assert told[LESSON]["seconds"] == ran["seconds"]

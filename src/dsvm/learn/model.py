@@ -39,10 +39,18 @@ class Demand(Strict):
         return None
 
 
+class Figure(Strict):
+    """A picture that the lesson leaves, and what a reader sees on it."""
+
+    file: str
+    caption: Text
+
+
 class Lesson(Strict):
     """`environment`: whose kernel it runs on. `tools`: what the machine must have. `order`: its
     place in the list. It runs as a check does (`dsvm.catalog.model.Check`): its last line is one
-    JSON object of results, the pictures it leaves are shown."""
+    JSON object of results (`NAME, spread` is that of `NAME` over its seeds), the pictures it leaves
+    are shown. `korean`: what a result, or a word as its value, is called in Korean."""
 
     title: Text
     summary: Text
@@ -52,6 +60,8 @@ class Lesson(Strict):
     timeout_s: float = 300
     memory: str = "1G"
     result: list[Demand] = Field(min_length=1)
+    figure: list[Figure] = Field(default_factory=list)
+    korean: dict[str, str] = Field(default_factory=dict)
 
     _folder: Path = PrivateAttr(default_factory=Path)
 

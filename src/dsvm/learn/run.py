@@ -8,6 +8,7 @@ from functools import partial
 
 from dsvm.definition.sizes import parse_bytes
 from dsvm.errors import DsvmError
+from dsvm.learn.gallery_page import gallery
 from dsvm.learn.model import Lesson
 from dsvm.learn.shelf import Ran, Shelf
 from dsvm.machines.machine import Machine
@@ -17,6 +18,7 @@ from dsvm.verify.schedule import Job, run_jobs
 from dsvm.verify.scratch import scratch
 from dsvm.verify.setting import Setting
 from dsvm.verify.tool_checks import check_of
+from dsvm.whole import write_whole
 
 
 def lacking(machine: Machine, lesson: Lesson) -> list[str]:
@@ -55,7 +57,7 @@ def run(machine: Machine, lessons: Sequence[Lesson], progress: Progress) -> list
     found = [_ran(one, result) for one, result in zip(lessons, results, strict=True)]
     for ran in found:
         shelf.keep(ran)
-    shelf.write_page(machine.name)
+    write_whole(shelf.page, gallery(machine.name, machine.record.tools, shelf.all()).encode())
     return found
 
 

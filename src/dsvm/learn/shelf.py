@@ -14,7 +14,6 @@ from pydantic import Field, ValidationError
 from dsvm.learn.lessons import load_lessons
 from dsvm.machines.machine import Machine
 from dsvm.verify.model import Outcome, Record
-from dsvm.verify.pages import template
 from dsvm.whole import write_whole
 
 
@@ -56,7 +55,7 @@ class Shelf:
         self.folder.mkdir(exist_ok=True)
         write_whole(self.folder / f"{ran.name}.json", ran.model_dump_json(indent=1).encode())
 
-    def write_page(self, machine: str) -> None:
-        lessons = [(one, self.last(one.name)) for one in load_lessons().values()]
-        page = template("lessons").render(machine=machine, lessons=lessons)
-        write_whole(self.page, page.encode())
+    def all(self) -> dict[str, Ran]:
+        """The last run of each lesson that ran."""
+        found = {name: self.last(name) for name in load_lessons()}
+        return {name: ran for name, ran in found.items() if ran}

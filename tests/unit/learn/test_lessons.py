@@ -37,6 +37,13 @@ def test_every_result_that_is_demanded_is_told(each: Lesson) -> None:
     assert all(one.least is not None or one.most is not None for one in each.result)
 
 
+def test_every_picture_that_is_explained_is_drawn(each: Lesson) -> None:
+    code = "".join(file.read_text("utf-8") for file in each.folder.glob("*.py"))
+    code += "".join(file.read_text("utf-8") for file in each.folder.glob("*.R"))
+
+    assert [one.file for one in each.figure if f'"{one.file}"' not in code] == []
+
+
 def test_a_machine_has_its_script_and_a_notebook_in_each_language(each: Lesson) -> None:
     names = {path.name for path, _ in lesson_files() if path.parent.name == each.name}
 

@@ -190,11 +190,15 @@ print(f"{best} wins by {wins.mean():.3f} ± {wins.std():.3f}")
 print(
     json.dumps(
         {
-            "accuracy by hand": round(means["by hand"], 4),
-            **{f"accuracy, {name}": round(means[name], 4) for name in LAYERS},
+            **{f"accuracy, {name}": round(mean, 4) for name, mean in means.items()},
+            **{
+                f"accuracy, {name}, spread": round(float(np.std(found)), 4)
+                for name, found in accuracy.items()
+            },
             "learned wins by": round(float(wins.mean()), 4),
-            "its spread over seeds": round(float(wins.std()), 4),
+            "learned wins by, spread": round(float(wins.std()), 4),
             "loss falls to": round(float(np.mean([one[-1] for one in losses[best]])), 4),
+            "loss falls to, spread": round(float(np.std([one[-1] for one in losses[best]])), 4),
         }
     )
 )

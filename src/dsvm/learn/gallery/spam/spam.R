@@ -29,14 +29,17 @@ if (word == "export") {
   write.csv(uci(), "spam.csv", row.names = FALSE)
 } else if (word == "explore") {
   found <- mails()
-  plain <- theme_minimal(base_size = 11)
-  histogram <- ggplot(subset(found, char_freq_dollar > 0), aes(log10(char_freq_dollar), fill = spam)) +
-    geom_histogram(bins = 40, position = "identity", alpha = 0.6) + plain +
-    labs(title = "Mails with dollar signs", x = "log10 of their share in percent", y = "mails")
-  density <- ggplot(found, aes(log10(capital_run_length_longest), colour = spam)) +
-    geom_density() + plain + labs(title = "The longest run of capital letters", x = "log10 of its length")
-  ggsave("1-dollars.png", histogram, width = 7, height = 3, dpi = 90)
-  ggsave("2-capitals.png", density, width = 7, height = 3, dpi = 90)
+  seen <- c("char_freq_dollar", "char_freq_exclamation", "word_freq_remove", "capital_run_length_longest")
+  long <- tidyr::pivot_longer(found[c(seen, "spam")], -spam)
+  long <- subset(long, value > 0)
+  plain <- list(facet_wrap(~name, nrow = 1, scales = "free"), theme_minimal(base_size = 11),
+    labs(x = "log10 of it, in the mails that have it", colour = NULL, fill = NULL))
+  histograms <- ggplot(long, aes(log10(value), fill = spam)) + plain +
+    geom_histogram(bins = 30, position = "identity", alpha = 0.6)
+  densities <- ggplot(long, aes(log10(value), colour = spam)) + plain + geom_density()
+  ggsave("1-histograms.png", histograms, width = 10, height = 3, dpi = 90)
+  ggsave("2-densities.png", densities, width = 10, height = 3, dpi = 90)
+  print(summary(found[c(seen[c(1, 3, 4)], "spam")]))
 } else if (word == "models") {
   all <- mails()
   for (seed in 1:5) {
@@ -47,6 +50,22 @@ if (word == "export") {
     cat(sprintf("%d,%.4f,%.4f,%.4f\n", seed, right(tree), right(forest), right(rpart(small, all[train, ]))))
   }
   saveRDS(rpart(small, all[split_of(1), ]), "small.rds")
+  png("3-tree.png", width = 900, height = 460, res = 90)
+  par(mar = rep(1, 4), xpd = TRUE)
+  whole <- rpart(spam ~ ., all[split_of(1), ])
+  plot(whole, margin = 0.06, uniform = TRUE)
+  text(whole, use.n = TRUE, cex = 0.7, pretty = 0)
+  invisible(dev.off())
+} else if (word == "xgboost") {
+  all <- mails()
+  if (requireNamespace("xgboost", quietly = TRUE)) {
+    for (seed in 1:5) {
+      train <- split_of(seed)
+      of <- function(rows) xgboost::xgb.DMatrix(as.matrix(all[rows, -58]), label = as.integer(all$spam[rows]) - 1)
+      model <- xgboost::xgb.train(list(objective = "binary:logistic", max_depth = 6, eta = 1), of(train), nrounds = 2)
+      cat(sprintf("%.4f\n", mean((predict(model, of(-train)) > 0.5) == (all$spam[-train] == "spam"))))
+    }
+  }
 } else if (word == "serve") {
   library(plumber)
   model <- readRDS("small.rds")
