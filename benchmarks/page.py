@@ -19,7 +19,7 @@ from benchmarks.support import HERE, RESULTS
 DOCS = HERE.parent / "docs"
 PAGE = "benchmarks.md"
 # In this order on the page. Each is written by the benchmark of that name.
-ORDER = ("rivals", "full", "start", "moves", "variants", "growth", "layered")
+ORDER = ("rivals", "full", "start", "moves", "variants", "growth", "layered", "lessons")
 Result = Mapping[str, Any]
 HEAD = """\
 # How fast it is
@@ -61,6 +61,8 @@ def _section(name: str, result: Result) -> str:
         lines += ["", f"![{result['title']}](pictures/benchmark-{name}.svg)"]
     if "runs" in result:
         lines += ["", *_runs(result["runs"])]
+    if "results" in result:
+        lines += ["", *_results(result["results"])]
     if "locking" in result:
         lines += ["", "### Where the time of a cold build goes", "", *_profile(result)]
     elif "layers" in result:
@@ -87,6 +89,20 @@ def _runs(runs: Mapping[str, list[Result]]) -> Iterator[str]:
         yield (
             f"| {name} | {statistics.median(seconds):.2f} | {_range(seconds)} | {_middle(cpu)} "
             f"| {_middle(sync)} | {len(taken)} |"
+        )
+
+
+def _results(results: list[Result]) -> Iterator[str]:
+    yield "| lesson | result | median | range | demanded |"
+    yield "|---|---|--:|--:|---|"
+    for one in results:
+        values, (least, most) = one["values"], one["bounds"]
+        spread = f"{min(values):.4g} to {max(values):.4g}" if len(values) > 1 else ""
+        told = [f"at least {least:.4g}"] if least is not None else []
+        told += [f"at most {most:.4g}"] if most is not None else []
+        yield (
+            f"| {one['lesson']} | {one['name']} | {statistics.median(values):.4g} | {spread} "
+            f"| {', '.join(told)} |"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ PAGES = (
     "docs/troubleshooting.md",
     "CONTRIBUTING.md",
 )
+# Goes its own way on a machine of its own: tests/system/test_walkthrough.py.
+WALKTHROUGH = ("docs/walkthrough.md",)
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,11 +32,11 @@ class Line:
         return f"{self.page}: {self.text}"
 
 
-def shown() -> list[Line]:
-    """All of them."""
+def shown(pages: Sequence[str] = PAGES) -> list[Line]:
+    """All of them on these pages."""
     return [
         Line(page, re.sub(r"\s+# .*$", "", line.removeprefix("$ ")).strip())
-        for page in PAGES
+        for page in pages
         for block in BLOCK.findall((CHECKOUT / page).read_text(encoding="utf-8"))
         for line in block.splitlines()
         if line.startswith("$ ")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.growth import exponent
+from benchmarks.lessons import results
 from benchmarks.page import DOCS, pages, read_results
 from benchmarks.support import Figure, Runs, Taken, ratios
 from tests.console_blocks import CHECKOUT
@@ -76,3 +77,12 @@ def test_a_result_tells_its_computer_in_neutral_words() -> None:
     for result in read_results().values():
         host: dict[str, Any] = result["host"]
         assert host.keys() == {"cpus", "memory_gib", "system", "kernel", "kvm", "load"}
+
+
+def test_the_results_of_lessons_stand_beside_what_is_demanded() -> None:
+    rounds = [{"features": {"accuracy, by hand": value, "a word": "none"}} for value in (0.9, 0.95)]
+
+    (found,) = results(rounds)
+
+    assert found["values"] == [0.9, 0.95]
+    assert found["bounds"] == (0.9, None)

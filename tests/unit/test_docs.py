@@ -14,11 +14,12 @@ from dsvm.catalog import load_catalog
 from dsvm.cli import invoke, toolspage
 from dsvm.cli.reference import commands, page
 from dsvm.definition.model import Definition
-from tests.console_blocks import CHECKOUT, Line, shown
+from tests.console_blocks import CHECKOUT, PAGES, WALKTHROUGH, Line, shown
 from tests.system.changed_tools import FIXED, MOST_CHANGED
 
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 WRITTEN = [file for file in DOCS if file.parent.name != "reference"]
+SHOWN = shown((*PAGES, *WALKTHROUGH))
 ONLY_SHOWS = re.compile(r"\./dsvm (schema|tools(?! new| test)( [a-z]+)*)")
 TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -74,7 +75,7 @@ def test_the_reference_of_tools_is_generated() -> None:
     assert written == toolspage.page(load_catalog())
 
 
-@pytest.mark.parametrize("line", [line for line in shown() if "dsvm " in line.text], ids=str)
+@pytest.mark.parametrize("line", [line for line in SHOWN if "dsvm " in line.text], ids=str)
 def test_every_command_that_the_docs_show_is_understood(
     line: Line, capsys: pytest.CaptureFixture[str]
 ) -> None:
