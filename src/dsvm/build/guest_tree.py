@@ -6,6 +6,7 @@ It is no part of the OS layer, so that a change of it makes a new disk in second
     /                         what lies in its folder `files`
     /etc/systemd/{system,user}/   links that enable its units, as their [Install] says
     /usr/share/dsvm/learn/    the lessons: script, notebooks, data
+    /usr/share/dsvm/models/   how the models of the catalog are asked
     /usr/lib/dsvm/manifest.json   digest and paths of all of these (`dsvm.guest.renew`)
 """
 
@@ -21,8 +22,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 
-from dsvm.guest.places import CODE, LESSONS, MANIFEST
+from dsvm.guest.places import CODE, LESSONS, MANIFEST, MODELS
 from dsvm.learn.notebook import lesson_files
+from dsvm.models.shipped import model_files
 
 _UNITS = PurePosixPath("usr/lib/systemd")
 _ENABLED = PurePosixPath("etc/systemd")
@@ -50,7 +52,8 @@ def entries() -> list[Entry]:
     ]
     links = [link for file in files for link in _enabled(file)]
     lessons = [Entry(LESSONS / path, data) for path, data in lesson_files()]
-    found = sorted([*files, *code, *links, *lessons], key=lambda entry: entry.path)
+    models = [Entry(MODELS / path, data) for path, data in model_files()]
+    found = sorted([*files, *code, *links, *lessons, *models], key=lambda entry: entry.path)
     return sorted([*found, _manifest(found)], key=lambda entry: entry.path)
 
 

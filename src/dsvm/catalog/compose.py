@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from dsvm.definition.model import Definition, Variant
 from dsvm.definition.positions import Place
 from dsvm.definition.read import Draft, draft
 from dsvm.errors import DsvmError, ErrorGroup
+from dsvm.models.load import hint, load_models
+from dsvm.models.tool import as_tool, tool_name
 
 __all__ = ["Composition", "EnvironmentPlan", "compose", "resolved"]
 
@@ -66,7 +68,7 @@ def compose(path: Path, text: str | None = None) -> tuple[Definition, Compositio
     definition = found.definition
     base = _base(found, catalog)
     driver = _driver(found, base)
-    tools = _tools(found, catalog)
+    tools = (*_tools(found, catalog), *_models(found, catalog))
     variants = tuple(definition.accelerator.variants or host_variants(definition.size.accelerator))
     environments = plan_environments(found, tools, variants, base, catalog.pythons(base))
     _sources(found, base, tools)
@@ -139,6 +141,22 @@ def _tools(found: Draft, catalog: Catalog) -> tuple[Tool, ...]:
             what = f"unknown tool `{shown(name, 60)}`"
             _bad(found, ("tools", number), what, catalog.hint(name))
     return tuple(wanted.values())
+
+
+def _models(found: Draft, catalog: Catalog) -> Iterator[Tool]:
+    """The models of the definition, each as a tool."""
+    for name, said in found.definition.models.items():
+        place: Place = ("models", name)
+        if tool_name(name) in catalog.tools:
+            what = f"the model `{name}` and a tool of yours are both called `{tool_name(name)}`"
+            _bad(found, place, what, "choose another name for one of them")
+        elif said.hub:
+            continue
+        elif name in load_models():
+            yield as_tool(load_models()[name])
+        else:
+            what = f"unknown model `{shown(name, 60)}`"
+            _bad(found, place, what, f"{hint(name)}; one of your own says its `hub`")
 
 
 def _profile(found: Draft, catalog: Catalog) -> Sequence[str]:

@@ -37,6 +37,12 @@ prices = typer.Typer(
     rich_markup_mode=None,
 )
 
+models_group = typer.Typer(
+    help="Trained models of others: find one, add it to the machine, ask it.",
+    cls=Fallback,
+    rich_markup_mode=None,
+)
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -79,6 +85,7 @@ from dsvm.cli import (  # noqa: E402
     inside,
     learn,
     lifecycle,
+    models,
     move,
     pack,
     project,
@@ -102,6 +109,8 @@ prove.register(app)
 learn.register(app)
 sizes.register(prices)
 app.add_typer(prices, name="sizes")
+models.register(models_group)
+app.add_typer(models_group, name="models")
 bill.register(app)
 environment.register(environments)
 app.add_typer(environments, name="env")

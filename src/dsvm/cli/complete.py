@@ -53,6 +53,14 @@ def machines_and_apps() -> list[str]:
 
 
 @_quiet
+def models() -> list[str]:
+    """The models of the catalog."""
+    from dsvm.models import load_models
+
+    return list(load_models())
+
+
+@_quiet
 def tools() -> list[str]:
     """The tools of the catalog, those of the definition's own folders too."""
     from dsvm.cli.definition import catalog_here

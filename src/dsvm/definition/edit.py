@@ -29,6 +29,26 @@ def add_tool(text: str, tool: str) -> str:
     return _add(text, "tools", tool)
 
 
+def add_models(path: Path, models: Sequence[str]) -> None:
+    """Add `models` of the catalog to the definition at `path`, at once or not at all."""
+    text = read_text(path, path.name)
+    for model in models:
+        text = add_model(text, model)
+    replace_text(path, text)
+
+
+def add_model(text: str, model: str) -> str:
+    """The text with a table `[models.MODEL]` at its end; the same text if it is there already."""
+    models = _document(text).get("models", {})
+    if not isinstance(models, MutableMapping):
+        raise DsvmError("`models` is no table", remedy=f"write it as `[models.{model}]`")
+    if model in models:
+        return text
+    newline = "\r\n" if "\r\n" in text else "\n"
+    between = "" if not text or text.endswith("\n") else newline
+    return f"{text}{between}{newline}[models.{model}]{newline}"
+
+
 def add_package(text: str, package: str) -> str:
     """The text with `package` among the OS packages; the same text if it is there already."""
     return _add(text, "packages", package)

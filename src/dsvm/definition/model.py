@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+# The environment of a model is called `model-NAME`.
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,24}[a-z0-9])?$")]
 Accelerator = Literal["auto", "cpu", "nvidia"]
 Variant = Literal["cpu", "nvidia"]
 
@@ -39,6 +41,42 @@ class EnvironmentDefinition(Strict):
         description="`requirements.txt`, `pyproject.toml` or `environment.yml`, relative to the "
         "folder of dsvm.toml. Either this or `requirements`.",
         examples=["requirements.txt"],
+    )
+
+
+class ModelDefinition(Strict):
+    """A trained model, in a layer of its own. Without keys it is the one of that name in dsvm's
+    catalog; with them one of your own, which a hub has."""
+
+    hub: Literal["huggingface"] | None = Field(
+        default=None,
+        description="The hub that has the files; none for a model of the catalog.",
+        examples=["huggingface"],
+    )
+    repository: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][\w.-]*/[\w.-]+$",
+        description="The repository there.",
+        examples=["onnxmodelzoo/legacy_models"],
+    )
+    revision: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="The commit, all 40 digits of it: a branch may mean another one tomorrow.",
+        examples=["0123456789abcdef0123456789abcdef01234567"],
+    )
+    files: dict[str, str] = Field(
+        default_factory=dict,
+        description="Path in the repository = sha256 of the file. One of them ends in `.onnx`: "
+        "ONNX Runtime runs it. `test_data_set_0/input_0.pb` and `output_0.pb` beside it, as the "
+        "ONNX Model Zoo has them, are its known answer.",
+        examples=[{"model.onnx": "0123456789abcdef" * 4}],
+    )
+    task: str | None = Field(
+        default=None, description="What it is for, in a word.", examples=["digits"]
+    )
+    licence: str | None = Field(
+        default=None, description="The licence of its weights.", examples=["MIT"]
     )
 
 
@@ -164,6 +202,11 @@ class Definition(Strict):
     environments: dict[Name, EnvironmentDefinition] = Field(
         default_factory=dict,
         description="Python environments of your own; each becomes a Jupyter kernel.",
+    )
+    models: dict[ModelName, ModelDefinition] = Field(
+        default_factory=dict,
+        description="Trained models, each in a layer of its own; `dsvm models` lists those of the "
+        "catalog.",
     )
     size: SizeDefinition = Field(
         default_factory=lambda: SizeDefinition(),

@@ -17,6 +17,7 @@
 /var/lib/dsvm/os-units.json      units of OS packages that were kept from starting at boot
 /opt/dsvm/envs/<env>             the environment: layer + overlay
 /usr/share/dsvm/learn/<lesson>/  a lesson: script, notebooks, data; each user has a copy in ~/learn
+/usr/share/dsvm/models/<model>/  how a model of the catalog is asked, if the machine has it
 /usr/lib/dsvm/guest/             this code
 /usr/lib/dsvm/driver.json        NVIDIA's driver and its kernel, if the image has them
 /usr/lib/dsvm/manifest.json      digest and paths of all files that came with it
@@ -41,6 +42,7 @@ MOTD = Path("/run/motd.d/dsvm")
 
 CODE = PurePosixPath("usr/lib/dsvm/guest")
 LESSONS = PurePosixPath("usr/share/dsvm/learn")
+MODELS = PurePosixPath("usr/share/dsvm/models")
 MANIFEST = PurePosixPath("usr/lib/dsvm/manifest.json")
 
 VAR = Path("/var/lib/dsvm")

@@ -26,7 +26,7 @@ def read_inputs(definition: Path) -> dict[str, str]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         data = {}  # the reader of the definition says what is wrong with it
     package = Path(str(resources.files("dsvm")))
-    catalog = [package / "tools", package / "bases", package / "catalog"]
+    catalog = [package / folder for folder in ("tools", "bases", "catalog", "models")]
     catalog += [on_host(path, folder) for path in _strings(data, "catalog", "paths")]
     requirements = [on_host(path, folder) for path in _requirement_files(data)]
     copied = data.get("files", {})

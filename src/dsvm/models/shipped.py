@@ -1,0 +1,20 @@
+"""What a machine has of the catalog's models: the folders, and what all adapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import PurePosixPath
+
+from dsvm.models.load import FOLDER
+
+SHARED = "dsvm_model.py"
+
+
+def model_files() -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Below one folder: `<model>/` as in the catalog, and beside them the shared module."""
+    for file in sorted(FOLDER.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            yield PurePosixPath(file.relative_to(FOLDER)), file.read_bytes()
+    shared = resources.files("dsvm.verify") / "inside" / "lib" / SHARED
+    yield PurePosixPath(SHARED), shared.read_bytes()
