@@ -32,7 +32,7 @@ from packageurl import PackageURL
 
 from dsvm import __version__
 from dsvm.catalog.model import Tool
-from dsvm.lock.model import Lock, LockedConda, LockedCran, LockedNpm, OsTree
+from dsvm.lock.model import Lock, LockedConda, LockedCran, LockedHub, LockedNpm, OsTree
 
 PART = "dsvm:part"
 """The property that says where in the machine a component is; it has one for each place."""
@@ -78,6 +78,8 @@ def _components(lock: Lock, tools: Mapping[str, Tool]) -> Iterator[tuple[Compone
         yield from _cran(cran)
     for conda in lock.conda:
         yield from _conda(conda)
+    for hub in lock.hub:
+        yield from _hub(hub)
     yield from _artifacts(lock, tools)
 
 
@@ -160,6 +162,13 @@ def _conda(conda: LockedConda) -> Iterator[tuple[Component, str]]:
         }
         purl = PackageURL("conda", None, one.name, one.version, qualifiers)
         yield _component(purl, _sha256(one.sha256)), f"environment-{conda.environment}"
+
+
+def _hub(hub: LockedHub) -> Iterator[tuple[Component, str]]:
+    owner, _, name = hub.repository.partition("/")
+    for one in hub.files:
+        purl = PackageURL(hub.hub, owner, name, hub.revision, subpath=one.path)
+        yield _component(purl, _sha256(one.sha256)), f"app-{hub.tool}"
 
 
 def _artifacts(lock: Lock, tools: Mapping[str, Tool]) -> Iterator[tuple[Component, str]]:

@@ -175,6 +175,7 @@ class _Build:
             everything += [f"app-{artifact.tool}" for artifact in self.lock.artifacts]
             everything += [f"app-{debs.tool}" for debs in self.lock.debs]
             everything += [f"app-{cran.tool}" for cran in self.lock.cran]
+            everything += [f"app-{hub.tool}" for hub in self.lock.hub]
             everything += [f"env-{conda.environment}-cpu" for conda in self.lock.conda]
             self._fetch(pool, fetched, everything)
             fetched[0].result()

@@ -35,6 +35,7 @@ def fetch_rest(
             "artifacts": tuple(one for one in lock.artifacts if f"app-{one.tool}" in wanted),
             "conda": tuple(one for one in lock.conda if f"env-{one.environment}-cpu" in wanted),
             "cran": tuple(one for one in lock.cran if f"app-{one.tool}" in wanted),
+            "hub": tuple(one for one in lock.hub if f"app-{one.tool}" in wanted),
             "debs": tuple(one for one in lock.debs if f"app-{one.tool}" in wanted),
         }
     )

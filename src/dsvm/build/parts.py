@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsvm.build import apps, conda_environment, driver, os_tree, package_apps, r_library
+from dsvm.build import apps, conda_environment, driver, hub_files, os_tree, package_apps, r_library
 from dsvm.build.environment import ENVIRONMENTS, Pythons, build_environment, environment_key
 from dsvm.build.interpreter import PYTHONS, build_interpreter, interpreter_key
 from dsvm.build.model import Layer, LayerKind
@@ -24,6 +24,7 @@ from dsvm.lock.model import (
     LockedCran,
     LockedDebs,
     LockedEnvironment,
+    LockedHub,
     LockedNpm,
     OsTree,
 )
@@ -158,6 +159,7 @@ class Workshop:
         for debs in self.lock.debs:
             wanted = self.origins[debs.tool].debs
             yield self._debs(debs, tuple(wanted.programs) if wanted else ())
+        yield from map(self._hub, self.lock.hub)
         for npm in self.lock.npm:
             yield self._npm(npm, self.npm[npm.tool])
 
@@ -190,6 +192,13 @@ class Workshop:
             lambda log, step: r_library.build_library(
                 cran, self.tools(), self.store, self.home, log
             ),
+        )
+
+    def _hub(self, hub: LockedHub) -> Part:
+        return self._app(
+            hub.tool,
+            hub_files.hub_key(hub, self.tools_key),
+            lambda log, step: hub_files.build_hub(hub, self.tools(), self.store, self.home, log),
         )
 
     def _debs(self, debs: LockedDebs, programs: tuple[str, ...]) -> Part:

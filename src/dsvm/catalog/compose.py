@@ -17,6 +17,7 @@ from dsvm.definition.positions import Place
 from dsvm.definition.read import Draft, draft
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.models.load import hint, load_models
+from dsvm.models.own import own_tool
 from dsvm.models.tool import as_tool, tool_name
 
 __all__ = ["Composition", "EnvironmentPlan", "compose", "resolved"]
@@ -150,8 +151,11 @@ def _models(found: Draft, catalog: Catalog) -> Iterator[Tool]:
         if tool_name(name) in catalog.tools:
             what = f"the model `{name}` and a tool of yours are both called `{tool_name(name)}`"
             _bad(found, place, what, "choose another name for one of them")
+        elif said.hub and name in load_models():
+            what = f"the model `{name}` of your own has the name of one of the catalog"
+            _bad(found, place, what, f"call it otherwise, like `my-{name}`")
         elif said.hub:
-            continue
+            yield own_tool(name, said)
         elif name in load_models():
             yield as_tool(load_models()[name])
         else:

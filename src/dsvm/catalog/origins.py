@@ -5,6 +5,8 @@ A tool may name several origins; the first one that is reached when it is locked
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from dsvm.definition.model import NAME_PATTERN
@@ -66,6 +68,15 @@ class CondaNeed(Strict):
     packages: list[str] = Field(min_length=1)
 
 
+class HubNeed(Strict):
+    """Files of a model hub at one commit, at /opt/dsvm/apps/<tool>: path there -> sha256."""
+
+    hub: Literal["huggingface"]
+    repository: str
+    revision: str
+    files: dict[str, str] = Field(min_length=1)
+
+
 class Origin(Strict):
     """One place a tool may come from: exactly one of the kinds.
 
@@ -77,6 +88,7 @@ class Origin(Strict):
     debs: DebsNeed | None = None
     cran: CranNeed | None = None
     conda: CondaNeed | None = None
+    hub: HubNeed | None = None
     commands: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -87,6 +99,7 @@ class Origin(Strict):
             ("debs", self.debs),
             ("cran", self.cran),
             ("conda", self.conda),
+            ("hub", self.hub),
         )
         return [name for name, need in have if need]
 
@@ -103,4 +116,6 @@ class Origin(Strict):
             return f"R packages of {self.cran.repository}: {', '.join(self.cran.packages)}"
         if self.conda:
             return f"conda packages of {', '.join(self.conda.channels)}"
+        if self.hub:
+            return f"{self.hub.repository} at {self.hub.revision[:12]} of {self.hub.hub}"
         return self.artifact.url if self.artifact else ""

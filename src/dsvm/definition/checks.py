@@ -52,6 +52,8 @@ _DEVICE = re.compile(
     r"[A-Za-z0-9.-]+/[A-Za-z0-9][A-Za-z0-9_.-]*=[A-Za-z0-9]([A-Za-z0-9_.:-]*[A-Za-z0-9])?"
     r"|[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]"
 )
+_REPOSITORY_PATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _OS_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
@@ -75,6 +77,7 @@ class Checker:
             self._files,
             self._mounts,
             self._catalog,
+            self._models,
         ):
             check()
         return self._environments()
@@ -212,6 +215,33 @@ class Checker:
             self._bad(place, what, f"create it, or correct the path: {shown_path(path)}")
         elif not right:
             self._bad(place, f"`{shown(text, 60)}` cannot be used here", f"name {kind} only")
+
+    def _models(self) -> None:
+        for name, model in self.definition.models.items():
+            place: Place = ("models", name)
+            needed = {"repository": model.repository, "revision": model.revision}
+            needed["files"] = "told" if model.files else None
+            if model.hub is None and (told := [key for key, value in needed.items() if value]):
+                what = f"model `{name}` has `{told[0]}` and no `hub`"
+                self._bad((*place, told[0]), what, 'add `hub = "huggingface"`, or leave it out')
+            elif model.hub and (lacking := [key for key, value in needed.items() if not value]):
+                what = f"model `{name}` has no `{lacking[0]}`"
+                self._bad((*place, "hub"), what, f"add `{lacking[0]}`")
+            elif model.hub:
+                self._model_files(place, model.files)
+
+    def _model_files(self, place: Place, files: dict[str, str]) -> None:
+        for path, digest in files.items():
+            here = (*place, "files", path)
+            if not _REPOSITORY_PATH.fullmatch(path) or ".." in path.split("/"):
+                what = f"`{shown(path, 60)}` is no path in a repository"
+                self._bad(here, what, "write it like `onnx/model.onnx`")
+            elif not _SHA256.fullmatch(digest):
+                what = f"the file `{shown(path, 60)}` has no sha256"
+                self._bad(here, what, "write the 64 hexadecimal digits that the hub shows for it")
+        if not any(path.endswith(".onnx") for path in files):
+            what = "none of its files is an ONNX model"
+            self._bad((*place, "files"), what, "name one that ends in `.onnx`")
 
     def _environments(self) -> dict[str, RequirementSet]:
         found = {}

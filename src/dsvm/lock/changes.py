@@ -19,7 +19,7 @@ class Change:
     """One package (or file) of one part of the lock.
 
     `part` is `os`, `tools`, `python-3.11`, `env-base-cpu`, `npm-vscode`, `debs-julia`,
-    `cran-rattle` or `artifact`. `changed` means another file of the same version.
+    `cran-rattle`, `hub-model-mine` or `artifact`. `changed` means another file of the same version.
     """
 
     part: str
@@ -78,6 +78,8 @@ def _parts(lock: Lock) -> dict[str, dict[str, tuple[str, str]]]:
         parts[f"conda-{conda.environment}"] = {
             one.name: (f"{one.version} {one.build}", one.sha256) for one in conda.packages
         }
+    for hub in lock.hub:
+        parts[f"hub-{hub.tool}"] = {f.path: (hub.revision[:12], f.sha256) for f in hub.files}
     parts["artifact"] = {a.tool: (_file(a.url), a.sha256) for a in lock.artifacts}
     return parts
 

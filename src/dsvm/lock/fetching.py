@@ -20,6 +20,7 @@ from dsvm.lock.apt import ESSENTIAL, FOUNDATION
 from dsvm.lock.conda import address
 from dsvm.lock.cran import CONTRIB, repository
 from dsvm.lock.hints import Hints
+from dsvm.lock.hub import fetch_hub
 from dsvm.lock.mirrors import mirrors
 from dsvm.lock.model import (
     CondaPackage,
@@ -110,6 +111,8 @@ def fetch_all(
             raise job.explained(failed) from failed
         for npm in lock.npm:
             fetch_npm(npm, job.sources, home)
+        for hub in lock.hub:
+            fetch_hub(hub, home, progress)
 
 
 @dataclass(frozen=True)

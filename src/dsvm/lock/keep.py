@@ -10,6 +10,7 @@ from dsvm.catalog.model import Tool
 from dsvm.definition.model import Variant
 from dsvm.errors import DsvmError
 from dsvm.lock.driver import members
+from dsvm.lock.hub import need_of
 from dsvm.lock.model import (
     Held,
     Lock,
@@ -139,12 +140,16 @@ class Keep:
         conda = [one for one in self.old.conda if one.tool == tool.name]
         if origin.conda and conda[0].requirements != tuple(origin.conda.packages):
             return Taken()
+        hub = [one for one in self.old.hub if one.tool == tool.name]
+        if origin.hub and need_of(hub[0]) != origin.hub:
+            return Taken()
         return Taken(
             choice=next((one for one in self.old.choices if one.tool == tool.name), None),
             artifact=next((one for one in self.old.artifacts if one.tool == tool.name), None),
             debs=debs[0] if debs else None,
             conda=conda[0] if conda else None,
             cran=packages[0] if packages else None,
+            hub=hub[0] if hub else None,
         )
 
     def tree(self, old: OsTree | None, suite: str, roots: Sequence[str]) -> OsTree | None:

@@ -99,6 +99,7 @@ class _Locking:
                 debs=tuple(one.debs for one in taken if one.debs),
                 conda=tuple(one.conda for one in taken if one.conda),
                 cran=tuple(one.cran for one in taken if one.cran),
+                hub=tuple(one.hub for one in taken if one.hub),
                 choices=tuple(one.choice for one in taken if one.choice),
                 held=self.keep.held,
             )

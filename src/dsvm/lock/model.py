@@ -177,6 +177,24 @@ class LockedConda(Locked):
         return any(package.name == "ipykernel" for package in self.packages)
 
 
+class HubFile(Locked):
+    """One file; `path` is that in its repository."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+class LockedHub(Locked):
+    """Files of a model hub for one tool, at one commit."""
+
+    tool: str
+    hub: Literal["huggingface"]
+    repository: str
+    revision: str
+    files: tuple[HubFile, ...]
+
+
 class LockedDriver(Locked):
     """NVIDIA's driver and the kernel it was made for: one set, of which no part moves alone.
 
@@ -230,6 +248,7 @@ class Lock(Locked):
     debs: tuple[LockedDebs, ...] = ()
     cran: tuple[LockedCran, ...] = ()
     conda: tuple[LockedConda, ...] = ()
+    hub: tuple[LockedHub, ...] = ()
     choices: tuple[Choice, ...] = ()
     held: tuple[Held, ...] = ()
     driver: LockedDriver | None = None
@@ -265,10 +284,12 @@ class Lock(Locked):
                 return origin
             if origin.cran and tool.name in {one.tool for one in self.cran}:
                 return origin
+            if origin.hub and tool.name in {one.tool for one in self.hub}:
+                return origin
         return None
 
 
 # What of a lock is neither the OS, nor what builds, nor an interpreter: as an update of a lock.
 NOTHING_MOUNTED: dict[str, object] = dict.fromkeys(
-    ("environments", "npm", "artifacts", "debs", "cran", "conda"), ()
+    ("environments", "npm", "artifacts", "debs", "cran", "conda", "hub"), ()
 )

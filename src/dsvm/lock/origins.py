@@ -11,12 +11,14 @@ from dsvm.fetch import Failure, FetchFailed, Limits, take
 from dsvm.home import Home
 from dsvm.lock import cran
 from dsvm.lock.conda import lock_conda
+from dsvm.lock.hub import lock_hub
 from dsvm.lock.model import (
     Choice,
     LockedArtifact,
     LockedConda,
     LockedCran,
     LockedDebs,
+    LockedHub,
     OsTree,
 )
 from dsvm.lock.reached import NotReached
@@ -36,10 +38,11 @@ class Taken:
     debs: LockedDebs | None = None
     cran: LockedCran | None = None
     conda: LockedConda | None = None
+    hub: LockedHub | None = None
 
     @property
     def reached(self) -> bool:
-        return any((self.artifact, self.debs, self.cran, self.conda))
+        return any((self.artifact, self.debs, self.cran, self.conda, self.hub))
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Origins:
                 self.home,
             )
             return Taken(conda=locked_conda)
+        if origin.hub:
+            return Taken(hub=lock_hub(tool.name, origin.hub, self.home))
         if origin.debs is None:
             raise ValueError(f"an origin of {tool.name} is empty")
         tree = self.tree(self.bases[origin.debs.base], origin.debs.packages)

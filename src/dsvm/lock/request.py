@@ -55,6 +55,8 @@ def _origins(tool: Tool) -> list[object]:
     return [
         origin.artifact.url
         if origin.artifact
+        else {"hub": origin.hub.model_dump()}
+        if origin.hub
         else origin.model_dump(include={"debs": {"base", "packages"}, "cran": True, "conda": True})
         for origin in tool.origins
     ]

@@ -25,6 +25,8 @@ def versions_of(tool: Tool, lock: Lock) -> dict[str, str]:
     for conda in (conda for conda in lock.conda if conda.tool == tool.name):
         asked = {text.partition("=")[0].strip(" <>!~") for text in conda.requirements}
         found |= {one.name: one.version for one in conda.packages if one.name in asked}
+    for hub in (one for one in lock.hub if one.tool == tool.name):
+        found[hub.repository] = hub.revision[:12]
     for artifact in (one for one in lock.artifacts if one.tool == tool.name):
         found[tool.name] = artifact.url.partition("?")[0].rpartition("/")[2]
     return found

@@ -90,6 +90,7 @@ def _locked(lock: Lock) -> set[str]:
     found |= {package.sha256 for one in (*lock.npm, *helpers) for package in one.packages}
     found |= {package.sha256 for one in lock.cran for package in one.packages}
     found |= {package.sha256 for one in lock.conda for package in one.packages}
+    found |= {file.sha256 for one in lock.hub for file in one.files}
     return found | {artifact.sha256 for artifact in lock.artifacts}
 
 

@@ -15,10 +15,13 @@ from dsvm.lock.model import (
     LockedCran,
     LockedDebs,
     LockedEnvironment,
+    LockedHub,
     LockedNpm,
     OsPackage,
     OsTree,
 )
+
+App = LockedNpm | LockedArtifact | LockedDebs | LockedCran | LockedHub
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,6 @@ def _said_of_apps(change: Change, old: Wish, new: Wish) -> Iterable[str]:
         yield "a page is gone; its port of this host closes at the machine's next start"
 
 
-def _by_app(lock: Lock) -> dict[str, LockedNpm | LockedArtifact | LockedDebs | LockedCran]:
-    apps: tuple[LockedNpm | LockedArtifact | LockedDebs | LockedCran, ...]
-    apps = (*lock.npm, *lock.artifacts, *lock.debs, *lock.cran)
+def _by_app(lock: Lock) -> dict[str, App]:
+    apps: tuple[App, ...] = (*lock.npm, *lock.artifacts, *lock.debs, *lock.cran, *lock.hub)
     return {app.tool: app for app in apps}
