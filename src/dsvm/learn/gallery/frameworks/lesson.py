@@ -24,6 +24,7 @@
 # 30초쯤 걸립니다.
 
 # %%
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -59,13 +60,13 @@ SIZES = (64, 64, 32, 10)
 given = {"seeds": list(SEEDS), "rate": RATE, "images": images, "labels": labels}
 for seed in SEEDS:
     random = np.random.default_rng(seed)
-    for number, (inputs, outputs) in enumerate(zip(SIZES, SIZES[1:], strict=False), start=1):
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(SIZES), start=1):
         weights = random.normal(0, np.sqrt(2 / inputs), (inputs, outputs))
         given[f"{seed} weights {number}"] = weights.astype(np.float32)
         given[f"{seed} bias {number}"] = np.zeros(outputs, np.float32)
     given[f"{seed} order"] = random.integers(0, SEEN, (STEPS, BATCH))
 np.savez("given.npz", **given)
-print(f"{sum(a * b + b for a, b in zip(SIZES, SIZES[1:], strict=False)):,} numbers make the network")
+print(f"{sum(a * b + b for a, b in itertools.pairwise(SIZES)):,} numbers make the network")
 
 # %% [markdown] lang="en"
 # ## By hand first
@@ -352,7 +353,9 @@ print(
             "its spread over seeds": float(np.std(differ["losses"])),
             "a rate 1 % larger differs by at least": min(control),
             "outputs after training differ by at most": max(differ["after"]),
-            **{f"ONNX from {name} differs by at most": max(onnx_apart[name]) for name in FRAMEWORKS},
+            **{
+                f"ONNX from {name} differs by at most": max(onnx_apart[name]) for name in FRAMEWORKS
+            },
             "answers that stay the same in ONNX Runtime": min(same),
             "accuracy without a framework": round(float(np.mean(accuracy)), 4),
             "accuracy's spread over seeds": round(float(np.std(accuracy)), 4),
