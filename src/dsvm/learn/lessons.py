@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "gallery"
 def load_lessons(folder: Path = FOLDER) -> dict[str, Lesson]:
     """All of them by name, in the order in which a person meets them."""
     found = [_lesson(file.parent) for file in folder.glob("*/lesson.toml")]
-    return {one.name: one for one in sorted(found, key=lambda one: one.order)}
+    return {one.name: one for one in sorted(found, key=lambda one: (one.order, one.name))}
 
 
 def lesson(name: str) -> Lesson:

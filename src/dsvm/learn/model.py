@@ -48,9 +48,10 @@ class Figure(Strict):
 
 class Lesson(Strict):
     """`environment`: whose kernel it runs on. `tools`: what the machine must have. `order`: its
-    place in the list. It runs as a check does (`dsvm.catalog.model.Check`): its last line is one
-    JSON object of results (`NAME, spread` is that of `NAME` over its seeds), the pictures it leaves
-    are shown. `korean`: what a result, or a word as its value, is called in Korean."""
+    place in the list, by name where several have the same. It runs as a check does
+    (`dsvm.catalog.model.Check`): its last line is one JSON object of results (`NAME, spread` is
+    that of `NAME` over its seeds), the pictures it leaves are shown. `korean`: what a result, or a
+    word as its value, is called in Korean."""
 
     title: Text
     summary: Text

@@ -320,7 +320,7 @@ for column, picture in enumerate(picked):
         axis.tick_params(labelsize=6)
 for axis, name in zip(axes[1:, 0], FRAMEWORKS, strict=True):
     axis.set_ylabel(f"{name}.onnx", fontsize=8)
-figure.suptitle("three files, one program: how sure each one is of which digit")
+figure.suptitle("three files, one program: how sure each one is of which digit", y=0.96)
 figure.savefig("2-onnx.png", dpi=90, bbox_inches="tight")
 
 # %% [markdown] lang="en"
