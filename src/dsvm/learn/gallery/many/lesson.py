@@ -271,7 +271,8 @@ for way, told in killed.items():
     when, step, _ = np.loadtxt(WORK / f"{FILES[way]}-killed.csv", delimiter=",").T
     axis.plot(when - when[0], step, ".-", label=way)
 axis.axhline(KILL_AT, color="gray", linestyle=":")
-axis.text(0, KILL_AT + 0.5, "here a worker is killed", color="gray")
+where = (0.99, KILL_AT + 0.5)
+axis.annotate("here a worker is killed", where, xycoords=("axes fraction", "data"), ha="right")
 axis.set(xlabel="seconds since the first step", ylabel="steps done", ylim=(0, STEPS + 2))
 axis.legend(loc="lower right")
 figure.tight_layout()
