@@ -13,6 +13,7 @@ PAGES = (
     "README.md",
     "docs/getting-started.md",
     "docs/tools.md",
+    "docs/models.md",
     "docs/troubleshooting.md",
     "CONTRIBUTING.md",
 )

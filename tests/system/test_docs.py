@@ -26,6 +26,7 @@ NOT_RUN = {
     "./dsvm lock --upgrade": "as above, and it would change what the other lines stand on",
     "./dsvm update": "as above; tests/system/test_upgrade.py does it",
     "./dsvm resize --engine": "minutes where it is emulated; tests/system/test_resize.py does it",
+    "./dsvm models serve": "it runs on; tests/system/test_models.py does it",
     "./dsvm doctor": "tests/system/test_doctor.py compares what it says",
 }
 # A later page goes on where an earlier one has removed the machine: so that comes last.

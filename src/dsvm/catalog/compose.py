@@ -17,7 +17,7 @@ from dsvm.definition.positions import Place
 from dsvm.definition.read import Draft, draft
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.models.load import hint, load_models
-from dsvm.models.own import own_tool
+from dsvm.models.own import is_whole, own_tool
 from dsvm.models.tool import as_tool, tool_name
 
 __all__ = ["Composition", "EnvironmentPlan", "compose", "resolved"]
@@ -155,7 +155,8 @@ def _models(found: Draft, catalog: Catalog) -> Iterator[Tool]:
             what = f"the model `{name}` of your own has the name of one of the catalog"
             _bad(found, place, what, f"call it otherwise, like `my-{name}`")
         elif said.hub:
-            yield own_tool(name, said)
+            if is_whole(said):  # else it is told already what is missing
+                yield own_tool(name, said)
         elif name in load_models():
             yield as_tool(load_models()[name])
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     command(app, "find", json=True)(find)
     command(app, "add", json=True)(add)
     command(app, "run", json=True)(run)
+    command(app, "serve", json=True)(serve)
 
 
 def find(
@@ -141,6 +143,36 @@ def run(
         told = {"input": one.text, **answer} if len(given) > 1 else answer
         rows = [{"": key, "answer": _short(value)} for key, value in told.items()]
         call.console.table(rows, ["", "answer"])
+
+
+def serve(
+    call: Call,
+    model: ModelArgument,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT", min=1, max=65535, help="Of this computer's loopback; default: any."
+        ),
+    ] = None,
+    machine: MachineOption = None,
+) -> None:
+    """Serve a model of the machine over HTTP, by the open inference protocol, until Ctrl-C.
+
+    Only programs of this computer reach it. It needs the tool `model-server` in the machine.
+    """
+    from dsvm.models.serve import serving
+
+    there = machine_meant(call, machine)
+    there.ssh.open()
+    with serving(there, model, port) as served:
+        if call.json:
+            call.console.json({"model": model, "url": served.url, "infer": f"{served.url}/infer"})
+        else:
+            call.console.data(f"{served.url}/infer")
+        call.console.say("until Ctrl-C")
+        with suppress(KeyboardInterrupt):
+            served.process.wait()
+    call.console.say(f"{model} is no longer served")
 
 
 def _kind(name: str) -> InputKind:

@@ -226,7 +226,7 @@ class Checker:
                 self._bad((*place, told[0]), what, 'add `hub = "huggingface"`, or leave it out')
             elif model.hub and (lacking := [key for key, value in needed.items() if not value]):
                 what = f"model `{name}` has no `{lacking[0]}`"
-                self._bad((*place, "hub"), what, f"add `{lacking[0]}`")
+                self._bad((*place, lacking[0]), what, f"add `{lacking[0]}`")
             elif model.hub:
                 self._model_files(place, model.files)
 

@@ -81,6 +81,14 @@ class Ssh:
         words.append(self._target())
         return [*words, shlex.join(command)] if command else words
 
+    def carrying(self, port: int, door: str, command: Sequence[str]) -> list[str]:
+        """The command line that runs `command` inside, and carries connections to that port of
+        this host's loopback to the socket `door` in the machine while it runs."""
+        own = ["-o", "ControlPath=none", "-o", "ExitOnForwardFailure=yes"]
+        # Of an option that is given twice OpenSSH heeds the first.
+        words = ["ssh", *own, *self._options(), "-T", "-L", f"127.0.0.1:{port}:{door}"]
+        return [*words, self._target(), shlex.join(command)]
+
     def run(
         self,
         command: Sequence[str],

@@ -15,10 +15,16 @@ NETWORK = ".onnx"
 ADDRESSES = {"huggingface": "https://huggingface.co"}
 
 
+def is_whole(said: ModelDefinition) -> bool:
+    """Whether all is there that says which files they are."""
+    networks = [path for path in said.files if path.endswith(NETWORK)]
+    return bool(said.hub and said.repository and said.revision and networks)
+
+
 def own_tool(name: str, said: ModelDefinition) -> Tool:
     """The tool that brings its files and ONNX Runtime into a machine, and proves it there.
 
-    `said` has been checked (`dsvm.definition.checks`).
+    `said` is whole.
     """
     called = tool_name(name)
     need = hub_need(said)

@@ -12,11 +12,12 @@ SHARED = "dsvm_model.py"
 
 
 def model_files() -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Below one folder: `<model>/` as in the catalog, `.hub/` for those of a hub, and the module
-    that all of them share."""
+    """Below one folder: `<model>/` as in the catalog, `.hub/` for those of a hub, the module
+    that all of them share, and the server."""
     for file in sorted(FOLDER.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
             yield PurePosixPath(file.relative_to(FOLDER)), file.read_bytes()
     yield PurePosixPath(".hub/model.py"), (FOLDER.parent / "hub" / "model.py").read_bytes()
+    yield PurePosixPath("serve.py"), (FOLDER.parent / "inside" / "serve.py").read_bytes()
     shared = resources.files("dsvm.verify") / "inside" / "lib" / SHARED
     yield PurePosixPath(SHARED), shared.read_bytes()

@@ -23,6 +23,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         *("gc", "doctor", "hardware", "schema", "sbom", "tools find", "tools new", "tools test"),
         *("env ls", "env create", "env diff", "env reset", "image export", "resize", "update"),
         *("runs", "learn", "sizes list", "sizes update"),
+        *("models find", "models add", "models run", "models serve"),
     }
 
 

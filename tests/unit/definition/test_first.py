@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from dsvm.definition import Definition, find, json_schema, read, template
-from dsvm.definition.edit import add_package, add_tool, add_tools, remove_tool
-from dsvm.definition.model import EnvironmentDefinition, UserDefinition
+from dsvm.definition.edit import add_model, add_package, add_tool, add_tools, remove_tool
+from dsvm.definition.model import EnvironmentDefinition, ModelDefinition, UserDefinition
 from dsvm.definition.translate import fields_of
 from dsvm.errors import DsvmError
 
@@ -37,6 +37,7 @@ def test_the_first_definition_shows_every_key_and_stays_valid_toml_uncommented()
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             assert set(data[key]) == set(fields_of(kind))
     assert set(data["environments"]["churn"]) == set(fields_of(EnvironmentDefinition))
+    assert set(data["models"]["digits"]) == set(fields_of(ModelDefinition))
     assert set(data["users"]["ada"]) == set(fields_of(UserDefinition))
 
 
@@ -103,3 +104,18 @@ def test_a_definition_that_cannot_be_changed_stays_as_it_is(tmp_path: Path) -> N
             add_tools(path, ["git"])
         assert path.read_text() == text
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_model_is_a_table_at_the_end_and_what_stands_above_stays() -> None:
+    text = 'name = "lab"  # mine\n\n[size]\ncpus = 2'
+
+    added = add_model(text, "magika")
+
+    assert added == f"{text}\n\n[models.magika]\n"
+    assert add_model(added, "magika") == added
+    assert add_model("models = { magika = {} }\n", "magika") == "models = { magika = {} }\n"
+
+
+def test_models_that_are_no_table_are_refused() -> None:
+    with pytest.raises(DsvmError, match="`models` is no table"):
+        add_model('models = ["magika"]\n', "magika")

@@ -127,7 +127,9 @@ def _differs(known: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[str]
 
 
 def _serve(answer: Answer, answers: Any, *, tensors: bool) -> None:
-    """Answer requests until their stream ends. A request that fails does not end it."""
+    """Say that it is ready, then answer requests until their stream ends. A request that fails does
+    not end it."""
+    _say(answers, {"ready": True})
     for line in sys.stdin:
         request = json.loads(line)
         try:
