@@ -3,7 +3,7 @@
 Usage: python -m benchmarks.run_all        (root, two quiet CPUs, half an hour)
        python benchmarks/run_all.py        the same
 
-What only reads (`start`, `moves`, `growth`) uses DSVM_HOME for downloads and for what is built
+What only reads (`start`, `moves`, `growth`, `models`) uses DSVM_HOME for downloads and for what is built
 already; everything measured cold is built in a folder of its own.
 """
 
@@ -19,6 +19,7 @@ ALL = (
     ("start", "--rounds", "5", "--boots", "2"),
     ("moves", "--rounds", "4"),
     ("growth", "--repeats", "3"),
+    ("models", "--rounds", "5"),
     ("page",),
 )
 

@@ -14,6 +14,7 @@ from dsvm.catalog import load_catalog
 from dsvm.cli import invoke, toolspage
 from dsvm.cli.reference import commands, page
 from dsvm.definition.model import Definition
+from dsvm.models.reference import page as models_page
 from tests.console_blocks import CHECKOUT, PAGES, WALKTHROUGH, Line, shown
 from tests.system.changed_tools import FIXED, MOST_CHANGED
 
@@ -114,3 +115,9 @@ def test_commands_of_the_docs_that_need_no_machine_work(
 ) -> None:
     assert invoke(shlex.split(line.text)[1:]) == 0
     assert capsys.readouterr().out
+
+
+def test_the_reference_of_models_is_generated() -> None:
+    written = (CHECKOUT / "docs/reference/models.md").read_text(encoding="utf-8")
+
+    assert written == models_page()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from dsvm.definition.positions import Place
 from dsvm.definition.read import Draft, draft
 from dsvm.errors import DsvmError, ErrorGroup
 from dsvm.models.load import hint, load_models
-from dsvm.models.own import is_whole, own_tool
-from dsvm.models.tool import as_tool, tool_name
+from dsvm.models.own import tools_of
+from dsvm.models.tool import tool_name
 
 __all__ = ["Composition", "EnvironmentPlan", "compose", "resolved"]
 
@@ -144,9 +144,10 @@ def _tools(found: Draft, catalog: Catalog) -> tuple[Tool, ...]:
     return tuple(wanted.values())
 
 
-def _models(found: Draft, catalog: Catalog) -> Iterator[Tool]:
+def _models(found: Draft, catalog: Catalog) -> tuple[Tool, ...]:
     """The models of the definition, each as a tool."""
-    for name, said in found.definition.models.items():
+    models = found.definition.models
+    for name, said in models.items():
         place: Place = ("models", name)
         if tool_name(name) in catalog.tools:
             what = f"the model `{name}` and a tool of yours are both called `{tool_name(name)}`"
@@ -154,14 +155,10 @@ def _models(found: Draft, catalog: Catalog) -> Iterator[Tool]:
         elif said.hub and name in load_models():
             what = f"the model `{name}` of your own has the name of one of the catalog"
             _bad(found, place, what, f"call it otherwise, like `my-{name}`")
-        elif said.hub:
-            if is_whole(said):  # else it is told already what is missing
-                yield own_tool(name, said)
-        elif name in load_models():
-            yield as_tool(load_models()[name])
-        else:
+        elif not said.hub and name not in load_models():
             what = f"unknown model `{shown(name, 60)}`"
             _bad(found, place, what, f"{hint(name)}; one of your own says its `hub`")
+    return tuple(tools_of(models).values())
 
 
 def _profile(found: Draft, catalog: Catalog) -> Sequence[str]:

@@ -89,13 +89,17 @@ def _tools_of(machine: Machine, wanted: Sequence[str]) -> tuple[Tool, ...]:
 
 
 def catalog_of(machine: Machine) -> Catalog:
-    """The catalog with the tool folders of the machine's definition."""
+    """The catalog with the tool folders and the models of the machine's definition."""
+    from dataclasses import replace
+
     from dsvm.catalog import load_catalog
     from dsvm.machines.parts import applied, on_host
+    from dsvm.models.own import tools_of
 
     record = machine.record
-    paths = applied(record).catalog.paths
-    return load_catalog([on_host(path, Path(record.folder)) for path in paths])
+    definition, folder = applied(record), Path(record.folder)
+    catalog = load_catalog([on_host(path, folder) for path in definition.catalog.paths])
+    return replace(catalog, tools={**catalog.tools, **tools_of(definition.models)})
 
 
 def _show(call: Call, machine: Machine, report: Report) -> None:

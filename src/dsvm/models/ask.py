@@ -35,7 +35,7 @@ def present(machine: Machine, name: str) -> None:
         raise DsvmError(
             f"machine `{machine.name}` has no model `{name}`: it was not reached",
             cause=why,
-            remedy="see that its source is reached, then `dsvm lock --upgrade` and `dsvm up`",
+            remedy=f"see that its hub is reached, then `dsvm lock --upgrade {tool}`, and `dsvm up`",
         )
     if tool not in record.tools:
         raise DsvmError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from dsvm.catalog.model import Break, Check, EnvironmentNeed, Example, Tool
 from dsvm.catalog.origins import HubNeed, Origin
 from dsvm.definition.model import ModelDefinition
-from dsvm.models.tool import GROUP, TIMEOUT_S, tool_name
+from dsvm.models.load import load_models
+from dsvm.models.tool import GROUP, TIMEOUT_S, as_tool, tool_name
 
 ADAPTER = Path(__file__).parent / "hub"
 REQUIREMENTS = ["numpy", "onnx", "onnxruntime"]
@@ -53,6 +55,16 @@ def own_tool(name: str, said: ModelDefinition) -> Tool:
         "folder": ADAPTER,
     }
     return Tool.model_validate(told)
+
+
+def tools_of(models: Mapping[str, ModelDefinition]) -> dict[str, Tool]:
+    """The tools of a definition's models by their names, but for those that are unknown."""
+    found = [
+        own_tool(name, said) if said.hub else as_tool(load_models()[name])
+        for name, said in models.items()
+        if (is_whole(said) if said.hub else name in load_models())
+    ]
+    return {tool.name: tool for tool in found}
 
 
 def hub_need(said: ModelDefinition) -> HubNeed:
