@@ -3,8 +3,8 @@
 Usage: python -m benchmarks.run_all        (root, two quiet CPUs, half an hour)
        python benchmarks/run_all.py        the same
 
-What only reads (`start`, `moves`, `growth`, `models`) uses DSVM_HOME for downloads and for what is built
-already; everything measured cold is built in a folder of its own.
+What only reads (`start`, `moves`, `growth`, `models`) uses DSVM_HOME for downloads and for what is
+built already; everything measured cold is built in a folder of its own.
 """
 
 from __future__ import annotations
