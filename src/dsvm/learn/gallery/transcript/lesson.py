@@ -56,7 +56,7 @@ HEARD = [
 ]
 UNHEARD = ["m7", "m8", "f4", "f5", "Andy", "Annie"]
 ACCENTS = ["en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland"]
-SEEDS, EPOCHS, RATE = range(3), 14, 22050
+SEEDS, EPOCHS, RATE = range(3), 10, 22050
 device = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %% [markdown] lang="en"
@@ -156,6 +156,7 @@ ears, test_ears = [heard(one) for one in sounds], [heard(one) for one in test_so
 figure, axes = plt.subplots(3, 1, figsize=(10, 6.4), sharex=True)
 for axis, number in zip(axes, (0, 6, 9), strict=True):
     axis.imshow(ears[number].T, origin="lower", aspect="auto", cmap="magma")
+    axis.set_facecolor("black")
     axis.set(ylabel="band", title=" ".join(WORDS[digit] for digit in digits[number]))
 axes[-1].set(xlabel="time, hundredths of a second")
 figure.tight_layout()
