@@ -51,7 +51,8 @@ def start_held(
     """As `start`, by who holds the machine; with `renew` it gets the guest code of this dsvm."""
     engine = engine_of(machine)
     end_cut_off(machine, progress)
-    if engine.running(engine_machine(machine)) is None:
+    # Who started it may have been killed while it booted; or it is just powering off.
+    if engine.running(engine_machine(machine)) is None or not _answers(machine):
         machine = _with_free_ports(machines, machine, progress)
         check_sound(machine, progress)
         drop_superseded(machine, progress)
@@ -65,8 +66,6 @@ def start_held(
         for note in started.notes:
             if note not in machine.record.notes:
                 progress.note(note)
-    else:
-        wait_ready(machine)  # who started it may have been killed while it booted
     if renew:
         return renewed(machines, machine, progress)
     return seen(machines, machine, guest_state(machine))
@@ -82,8 +81,23 @@ def end_cut_off(machine: Machine, progress: Progress) -> None:
 
 def wait_ready(machine: Machine) -> None:
     """Wait for SSH, as long as a machine of its engine may take. Raises `SshFailed`."""
-    slow = patience(machine)
-    machine.ssh.wait_ready(BOOT_S * min(slow, BOOT_PATIENCE), GREETING_S * slow)
+    slow, engine = patience(machine), engine_of(machine)
+    machine.ssh.wait_ready(
+        BOOT_S * min(slow, BOOT_PATIENCE),
+        GREETING_S * slow,
+        ended=lambda: engine.running(engine_machine(machine)) is None,
+    )
+
+
+def _answers(machine: Machine) -> bool:
+    """Wait for a machine that runs; False: it has ended instead. Raises `SshFailed`."""
+    try:
+        wait_ready(machine)
+    except SshFailed:
+        if engine_of(machine).running(engine_machine(machine)) is not None:
+            raise
+        return False
+    return True
 
 
 def renewed(machines: Machines, machine: Machine, progress: Progress) -> Machine:

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,7 @@ from typing import IO, Any
 from dsvm.engines.base import SshAddress
 from dsvm.errors import DsvmError
 
+ENDED_S = 1.0
 POLL_S = 0.05
 CONNECT_S = 30
 """Until sshd's greeting: it comes within a moment, or after seconds where all is emulated."""
@@ -140,14 +141,20 @@ class Ssh:
             raise RemoteFailed(self.machine, command, reason, output, done.returncode)
         return done
 
-    def wait_ready(self, timeout_s: float, greeting_s: float = GREETING_S) -> float:
+    def wait_ready(
+        self,
+        timeout_s: float,
+        greeting_s: float = GREETING_S,
+        ended: Callable[[], bool] = lambda: False,
+    ) -> float:
         """Wait until a command runs inside; return how many seconds that took.
 
         Asks for sshd's greeting every 50 ms, which is far cheaper than a client's start, and waits
         for it `greeting_s` seconds: an emulated sshd needs more than one to start. Raises
-        `SshFailed` after `timeout_s` seconds, or at once when the host key is not the pinned one.
+        `SshFailed` after `timeout_s` seconds, or at once when the host key is not the pinned one or
+        the machine has `ended`.
         """
-        began = time.monotonic()
+        began = asked = time.monotonic()
         last = "nothing answered"
         while (passed := time.monotonic() - began) < timeout_s:
             if self._greets(greeting_s):
@@ -157,6 +164,11 @@ class Ssh:
                 last = done
                 if "host key" in last.lower():
                     break
+            if time.monotonic() - asked > ENDED_S:
+                if ended():
+                    last = "it has powered off"
+                    break
+                asked = time.monotonic()
             time.sleep(POLL_S)
         raise SshFailed(
             f"machine `{self.machine}` did not answer over SSH within {passed:.0f} s",
