@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from dsvm.catalog import load_catalog
@@ -48,6 +51,15 @@ def test_a_machine_has_its_script_and_a_notebook_in_each_language(each: Lesson) 
     names = {path.name for path, _ in lesson_files() if path.parent.name == each.name}
 
     assert names >= {"lesson.py", f"{each.name}.ipynb", f"{each.name}.ko.ipynb"}
+
+
+def test_lessons_of_the_same_place_follow_by_name(tmp_path: Path) -> None:
+    price = load_lessons()["price"].folder
+    for name in ("second", "first", "third"):
+        shutil.copytree(price, tmp_path / name)
+    features = shutil.copytree(load_lessons()["features"].folder, tmp_path / "zero")
+
+    assert list(load_lessons(tmp_path)) == [features.name, "first", "second", "third"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@
 #
 # At the end each of them leaves its framework: it is saved as a file of *ONNX*, and another program
 # runs it in a place where none of the three is installed. That is how you try somebody's model
-# without installing what it was made with. Nothing is downloaded; it takes about half a minute on
+# without installing what it was made with. Nothing is downloaded; it takes less than a minute on
 # two processors.
 
 # %% [markdown] lang="ko"
@@ -21,7 +21,7 @@
 #
 # 끝에서는 셋 모두 프레임워크를 떠납니다. *ONNX* 파일로 저장하고, 셋 중 어느 것도 설치되지 않은 곳에서 다른 프로그램이
 # 실행합니다. 남이 만든 모델을, 그것을 만든 도구를 설치하지 않고 써 보는 방법입니다. 내려받는 것은 없고, 프로세서 두 개로
-# 30초쯤 걸립니다.
+# 1분이 채 걸리지 않습니다.
 
 # %%
 import itertools
@@ -345,20 +345,21 @@ figure.savefig("2-onnx.png", dpi=90, bbox_inches="tight")
 # 있습니다) 곡선이 어디서 갈라지는지 보세요.
 
 # %%
+told = {
+    "outputs differ by at most": differ["before"],
+    "losses differ by at most": differ["losses"],
+    "outputs after training differ by at most": differ["after"],
+    **{f"ONNX from {name} differs by at most": onnx_apart[name] for name in FRAMEWORKS},
+}
 print(
     json.dumps(
         {
-            "outputs differ by at most": max(differ["before"]),
-            "losses differ by at most": max(differ["losses"]),
-            "its spread over seeds": float(np.std(differ["losses"])),
+            **{name: max(values) for name, values in told.items()},
+            **{f"{name}, spread": float(np.std(values)) for name, values in told.items()},
             "a rate 1 % larger differs by at least": min(control),
-            "outputs after training differ by at most": max(differ["after"]),
-            **{
-                f"ONNX from {name} differs by at most": max(onnx_apart[name]) for name in FRAMEWORKS
-            },
             "answers that stay the same in ONNX Runtime": min(same),
             "accuracy without a framework": round(float(np.mean(accuracy)), 4),
-            "accuracy's spread over seeds": round(float(np.std(accuracy)), 4),
+            "accuracy without a framework, spread": round(float(np.std(accuracy)), 4),
         }
     )
 )

@@ -7,7 +7,7 @@
 # to find.
 #
 # Real markets hardly have rules like ours. Whoever finds one trades on it until it is gone. So this
-# teaches a method and no way to become rich. Nothing is downloaded; it takes about half a minute
+# teaches a method and no way to become rich. Nothing is downloaded; it takes some fifteen seconds
 # on two processors, and a GPU is used if there is one.
 
 # %% [markdown] lang="ko"
@@ -18,7 +18,7 @@
 # 아는 시장, 곧 직접 만든 시장에서 시험합니다.
 #
 # 진짜 시장에는 이런 규칙이 거의 없습니다. 누군가 규칙을 찾으면 사라질 때까지 그것으로 거래하기 때문입니다. 그러니 여기서
-# 배우는 것은 방법이지 부자가 되는 길이 아닙니다. 내려받는 것은 없고, 프로세서 두 개로 30초쯤 걸리며, GPU가 있으면
+# 배우는 것은 방법이지 부자가 되는 길이 아닙니다. 내려받는 것은 없고, 프로세서 두 개로 15초쯤 걸리며, GPU가 있으면
 # 씁니다.
 
 # %%
@@ -262,17 +262,20 @@ axis.set(xlabel="epoch", ylabel="loss")
 axis.legend()
 figure.savefig("4-loss.png", dpi=90, bbox_inches="tight")
 wins = np.array(found["network"]) - np.array(found["linear"])
+told = {
+    "linear model explains": found["linear"],
+    "network explains": found["network"],
+    "best possible": found["best possible"],
+    "network explains, no rule": found["network, no rule"],
+}
 print(
     json.dumps(
         {
             "device": device,
             "last value explains": 0.0,
-            "linear model explains": round(float(np.mean(found["linear"])), 4),
-            "network explains": round(float(np.mean(found["network"])), 4),
-            "its spread over seeds": round(float(np.std(found["network"])), 4),
-            "best possible": round(float(np.mean(found["best possible"])), 4),
+            **{name: round(float(np.mean(values)), 4) for name, values in told.items()},
+            **{f"{name}, spread": round(float(np.std(values)), 4) for name, values in told.items()},
             "network wins by at least": round(float(wins.min()), 4),
-            "network explains, no rule": round(float(np.mean(found["network, no rule"])), 4),
         }
     )
 )
