@@ -339,7 +339,7 @@ for p in (0.5, 0.9, 0.99):
 
 # %% [markdown] lang="en"
 # So before you pay for a GPU: measure how much of your program is such products, and how large they
-# are. The same disk moves to a machine with a GPU (`dsvm resize --accelerator nvidia`); then run this
+# are. The same disk moves to a machine with a GPU (`dsvm resize --gpu`); then run this
 # page again, and the places that say *not tested* have numbers.
 #
 # At last the largest product once more, in five rounds, to see how far a number of this page can be
@@ -347,7 +347,7 @@ for p in (0.5, 0.9, 0.99):
 
 # %% [markdown] lang="ko"
 # 그러니 GPU에 돈을 쓰기 전에 프로그램에서 이런 곱이 얼마나 되는지, 그 크기는 얼마인지 먼저 재 보세요. 같은 디스크를 GPU가 있는
-# 머신으로 옮길 수 있습니다(`dsvm resize --accelerator nvidia`). 옮긴 뒤 이 페이지를 다시 실행하면 *not tested*라고 나오던
+# 머신으로 옮길 수 있습니다(`dsvm resize --gpu`). 옮긴 뒤 이 페이지를 다시 실행하면 *not tested*라고 나오던
 # 자리에 숫자가 나옵니다.
 #
 # 마지막으로 가장 큰 곱을 다섯 번 더 재어 이 페이지의 숫자를 얼마나 믿을 수 있는지 봅니다. 바쁜 컴퓨터에서는 값이 흔들립니다.
