@@ -51,10 +51,13 @@ def main() -> None:
     home = Home.default().root
     lessons = {SMALL: load_lessons()[SMALL]} if asked.small else load_lessons()
     tools = sorted({tool for one in lessons.values() for tool in one.tools})
+    models = sorted({model for one in lessons.values() for model in one.models})
     runs, rounds = Runs(), list[Mapping[str, Any]]()
     with tempfile.TemporaryDirectory(prefix="dsvm-benchmark-", dir=asked.folder) as scratch:
         place = Path(scratch)
-        (place / "dsvm.toml").write_text(DEFINITION.format(name=NAME, tools=json.dumps(tools)))
+        text = DEFINITION.format(name=NAME, tools=json.dumps(tools))
+        text += "".join(f"[models.{model}]\n" for model in models)
+        (place / "dsvm.toml").write_text(text)
         told(home, "up", "--engine", "nspawn", cwd=place)
         try:
             for _ in range(asked.rounds):

@@ -102,6 +102,8 @@ def test_every_lesson_holds(home: Home, dsvm: Dsvm) -> None:
     tools = sorted({tool for one in load_lessons().values() for tool in one.tools})
     definition = f'name = "lessons"\nprofile = ""\ntools = {json.dumps(tools)}\n'
     definition += '[size]\nmemory = "4G"\n'
+    models = sorted({model for one in load_lessons().values() for model in one.models})
+    definition += "".join(f"[models.{model}]\n" for model in models)
     with Project.made(home, dsvm, "lessons", definition) as project:
         found = json.loads(project.typed("learn", "--run", "all", "--json"))
 

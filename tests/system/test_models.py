@@ -27,7 +27,7 @@ from tests.model_hub import MODEL, REPOSITORY, REVISION, ModelHub, doubling_mode
 from tests.system.project import Project
 from tests.system.typed import Dsvm
 
-NAME = "mo-models"
+NAME = "models"
 NOWHERE = "http://127.0.0.1:9"
 FEW = ("silero-vad", "magika", "py3langid")
 DEFINITION = f'name = "{NAME}"\nprofile = ""\ntools = ["model-server"]\n'

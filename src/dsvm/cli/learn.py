@@ -93,7 +93,7 @@ def _row(lesson: Lesson, ran: Ran | None, missing: list[str], language: str) -> 
 
     last = f"{ran.outcome} in {span(ran.seconds)}" if ran else "never"
     if missing:
-        last = f"needs `dsvm add {' '.join(missing)}`"
+        last = f"needs {lesson.adding(missing)}"
     return {"LESSON": lesson.name, "TITLE": getattr(lesson.title, language), "LAST RUN": last}
 
 

@@ -47,7 +47,7 @@ class Part:
 def gallery(machine: str, tools: Collection[str], ran: Mapping[str, Ran]) -> str:
     """The page, as HTML without scripts; `ran`: the last run of each lesson, by name."""
     parts = [
-        Part(one, ran.get(name), tuple(tool for tool in one.tools if tool not in tools))
+        Part(one, ran.get(name), tuple(one.commands({*one.needs} - {*tools})))
         for name, one in load_lessons().items()
     ]
     return template("lessons").render(

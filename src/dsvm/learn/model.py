@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ from pydantic import Field, PrivateAttr
 
 from dsvm.catalog.model import Check
 from dsvm.catalog.origins import Strict
+from dsvm.models.tool import tool_name
 
 Language = Literal["en", "ko"]
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
@@ -47,7 +49,7 @@ class Figure(Strict):
 
 
 class Lesson(Strict):
-    """`environment`: whose kernel it runs on. `tools`: what the machine must have. `order`: its
+    """`environment`: whose kernel it runs on. `tools`, `models`: what the machine must have. `order`: its
     place in the list, by name where several have the same. It runs as a check does
     (`dsvm.catalog.model.Check`): its last line is one JSON object of results (`NAME, spread` is
     that of `NAME` over its seeds), the pictures it leaves are shown. `korean`: what a result, or a
@@ -58,6 +60,7 @@ class Lesson(Strict):
     order: int
     environment: str
     tools: list[str]
+    models: list[str] = Field(default_factory=list)
     timeout_s: float = 300
     memory: str = "1G"
     result: list[Demand] = Field(min_length=1)
@@ -73,6 +76,22 @@ class Lesson(Strict):
     @property
     def name(self) -> str:
         return self._folder.name
+
+    @property
+    def needs(self) -> list[str]:
+        """The tools that it needs, those of its models among them."""
+        return [*self.tools, *map(tool_name, self.models)]
+
+    def commands(self, missing: Collection[str]) -> list[str]:
+        """What brings those of `needs` into a machine."""
+        tools = [tool for tool in self.tools if tool in missing]
+        models = [model for model in self.models if tool_name(model) in missing]
+        found = [f"dsvm add {' '.join(tools)}"] if tools else []
+        return [*found, *([f"dsvm models add {' '.join(models)}"] if models else [])]
+
+    def adding(self, missing: Collection[str]) -> str:
+        """The same, as a remedy says it."""
+        return " and ".join(f"`{command}`" for command in self.commands(missing))
 
     @property
     def check(self) -> Check:

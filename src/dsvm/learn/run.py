@@ -22,8 +22,8 @@ from dsvm.whole import write_whole
 
 
 def lacking(machine: Machine, lesson: Lesson) -> list[str]:
-    """The tools that it needs and the machine has not."""
-    return [tool for tool in lesson.tools if tool not in machine.record.tools]
+    """The tools that it needs and the machine has not, those of its models among them."""
+    return [tool for tool in lesson.needs if tool not in machine.record.tools]
 
 
 def run(machine: Machine, lessons: Sequence[Lesson], progress: Progress) -> list[Ran]:
@@ -33,7 +33,7 @@ def run(machine: Machine, lessons: Sequence[Lesson], progress: Progress) -> list
         if missing := lacking(machine, one):
             raise DsvmError(
                 f"lesson `{one.name}` needs {', '.join(missing)}",
-                remedy=f"`dsvm add {' '.join(missing)}`",
+                remedy=one.adding(missing),
             )
     shelf = Shelf.of(machine)
     with scratch(machine.ssh, lessons) as place:

@@ -13,6 +13,7 @@ from dsvm.learn import Lesson, load_lessons
 from dsvm.learn.lessons import lesson
 from dsvm.learn.model import LANGUAGES, Demand
 from dsvm.learn.notebook import cells, lesson_files
+from dsvm.models import load_models
 
 
 @pytest.fixture(params=load_lessons().values(), ids=lambda one: one.name)
@@ -82,3 +83,15 @@ def test_an_unknown_lesson_is_told_with_those_there_are() -> None:
     with pytest.raises(UsageError, match="no lesson `nosuch`") as unknown:
         lesson("nosuch")
     assert "features" in (unknown.value.remedy or "")
+
+
+def test_its_models_are_those_of_the_catalog(each: Lesson) -> None:
+    assert set(each.models) <= set(load_models())
+
+
+def test_what_brings_a_lesson_s_tools_and_models_is_told() -> None:
+    models = lesson("models")
+
+    assert models.needs[:2] == ["python", "model-magika"]
+    assert models.adding(models.needs[:2]) == "`dsvm add python` and `dsvm models add magika`"
+    assert models.adding(["model-dnsmos"]) == "`dsvm models add dnsmos`"
