@@ -25,7 +25,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Part:
-    """A lesson on the page; `ran` is None, and `lacking` the tools to add, where it did not run."""
+    """A lesson on the page; `ran` is None, and `lacking` the commands that bring
+    what it needs, where it did not run."""
 
     lesson: Lesson
     ran: Ran | None

@@ -49,8 +49,8 @@ class Figure(Strict):
 
 
 class Lesson(Strict):
-    """`environment`: whose kernel it runs on. `tools`, `models`: what the machine must have. `order`: its
-    place in the list, by name where several have the same. It runs as a check does
+    """`environment`: whose kernel it runs on. `tools`, `models`: what the machine must have.
+    `order`: its place in the list, by name where several have the same. It runs as a check does
     (`dsvm.catalog.model.Check`): its last line is one JSON object of results (`NAME, spread` is
     that of `NAME` over its seeds), the pictures it leaves are shown. `korean`: what a result, or a
     word as its value, is called in Korean."""
