@@ -19,7 +19,10 @@ from benchmarks.support import HERE, RESULTS
 DOCS = HERE.parent / "docs"
 PAGE = "benchmarks.md"
 # In this order on the page. Each is written by the benchmark of that name.
-ORDER = ("rivals", "full", "start", "moves", "variants", "growth", "layered", "lessons", "models")
+ORDER = (
+    *("rivals", "full", "start", "moves", "variants", "growth", "layered", "lessons", "models"),
+    "advise",
+)
 Result = Mapping[str, Any]
 HEAD = """\
 # How fast it is

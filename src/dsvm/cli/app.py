@@ -78,6 +78,7 @@ def _kept(args: list[str]) -> list[str]:
 
 
 from dsvm.cli import (  # noqa: E402
+    advise,
     bill,
     environment,
     host,
@@ -111,6 +112,7 @@ sizes.register(prices)
 app.add_typer(prices, name="sizes")
 models.register(models_group)
 app.add_typer(models_group, name="models")
+advise.register(app)
 bill.register(app)
 environment.register(environments)
 app.add_typer(environments, name="env")

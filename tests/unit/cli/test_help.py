@@ -22,7 +22,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         *("verify", "stop", "start", "rm", "snapshot", "snapshots", "restore", "pack", "unpack"),
         *("gc", "doctor", "hardware", "schema", "sbom", "tools find", "tools new", "tools test"),
         *("env ls", "env create", "env diff", "env reset", "image export", "resize", "update"),
-        *("runs", "learn", "sizes list", "sizes update"),
+        *("runs", "learn", "advise", "sizes list", "sizes update"),
         *("models find", "models add", "models run", "models serve"),
     }
 

@@ -1,0 +1,118 @@
+"""How much memory glibc's malloc keeps resident for a course of allocations.
+
+Blocks at least as large as the threshold are mapped apart and given back at once. Freeing such a
+block raises the threshold to its size (up to 32 MiB), so that blocks of that size come from the
+heap from then on; the heap gives back only what lies free at its top, beyond twice the threshold.
+This is why a process stays larger than what it holds.
+
+Source: glibc 2.36 `malloc/malloc.c` (sysmalloc, __libc_free, systrim) and mallopt(3).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+
+MIB = 1024**2
+FIRST_THRESHOLD = 128 * 1024
+LARGEST_THRESHOLD = 32 * MIB
+PAGE = 4096
+PAD = 128 * 1024
+HEADER = 16
+ALIGN = 96
+"""What an aligned request asks for on top; small objects take what is left over of it."""
+
+
+class Heap:
+    """One arena: blocks by number, free ranges by address and by size; `peak` in bytes."""
+
+    def __init__(self, threshold: int = FIRST_THRESHOLD, *, fixed: bool = False) -> None:
+        self.threshold = threshold
+        self.trim = PAD if not fixed else 2 * threshold
+        self.fixed = fixed
+        self.peak = 0
+        self._resident = 0
+        self._top = 0
+        self._end = 0
+        self._blocks: dict[int, tuple[int, int]] = {}
+        self._starts: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+        self._sizes: list[tuple[int, int]] = []
+
+    def begin(self, number: int, size: int) -> None:
+        """A block of `size` bytes."""
+        if size <= 0:
+            return
+        need = -(-(size + HEADER) // HEADER) * HEADER
+        if need + ALIGN >= self.threshold and not self._fits(need + ALIGN):
+            pages = -(-need // PAGE) * PAGE
+            self._blocks[number] = (-1, pages)
+            self._grow(pages)
+            return
+        self._blocks[number] = (self._take(need), need)
+
+    def end(self, number: int) -> None:
+        """The block is freed."""
+        if number not in self._blocks:
+            return
+        address, size = self._blocks.pop(number)
+        if address < 0:
+            self._grow(-size)
+            if not self.fixed and self.threshold < size <= LARGEST_THRESHOLD:
+                self.threshold = size
+                self.trim = 2 * size
+            return
+        self._free(address, size)
+
+    def _grow(self, size: int) -> None:
+        self._resident += size
+        self.peak = max(self.peak, self._resident)
+
+    def _fits(self, need: int) -> bool:
+        """Whether a free range has room; malloc looks there, and at the top, before it maps."""
+        return bisect_left(self._sizes, (need, 0)) < len(self._sizes) or (
+            self._end - self._top >= need
+        )
+
+    def _take(self, need: int) -> int:
+        at = bisect_left(self._sizes, (need + ALIGN, 0))
+        if at < len(self._sizes):
+            size, start = self._sizes[at]
+            self._forget(start, size)
+            if size - need >= 1024:
+                self._remember(start + need, size - need)
+            return start
+        start = self._top
+        self._top += need
+        if self._top > self._end:
+            more = -(-(self._top - self._end + PAD) // PAGE) * PAGE
+            self._end += more
+            self._grow(more)
+        return start
+
+    def _free(self, start: int, size: int) -> None:
+        after = self._starts.get(start + size)
+        if after is not None:
+            self._forget(start + size, after)
+            size += after
+        before = self._ends.get(start)
+        if before is not None:
+            self._forget(before, start - before)
+            size, start = size + start - before, before
+        if start + size < self._top:
+            self._remember(start, size)
+            return
+        self._top = start
+        if self._end - self._top >= self.trim:
+            less = (self._end - self._top - PAD) // PAGE * PAGE
+            self._end -= less
+            self._grow(-less)
+
+    def _remember(self, start: int, size: int) -> None:
+        self._starts[start] = size
+        self._ends[start + size] = start
+        insort(self._sizes, (size, start))
+
+    def _forget(self, start: int, size: int) -> None:
+        del self._starts[start]
+        del self._ends[start + size]
+        del self._sizes[bisect_left(self._sizes, (size, start))]

@@ -1,0 +1,1 @@
+"""Runs with the Python of the person's own environment: standard library and torch only."""
