@@ -127,9 +127,9 @@ COMMANDS = {
 SETTINGS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    # Nothing is sent to Ray's maker, and nobody else's programs join.
+    # Nothing is sent to Ray's maker, and only who knows the token joins.
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_TOKEN": secrets.token_hex(),
+    "RAY_AUTH_TOKEN": os.environ.get("RAY_AUTH_TOKEN", secrets.token_hex()),
     # Whoever is started again must not find the addresses of those who died.
     "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
     **({"GLOO_SOCKET_IFNAME": "lo"} if here else {}),
