@@ -293,7 +293,9 @@ figure.savefig("2-killed.png", dpi=90)
 #   others; all with the same `RAY_AUTH_TOKEN`;
 # - Spark: its standalone `Master` on the first machine, a `Worker` on each.
 #
-# Change `ADDRESS` and `WORKERS` above. The rest of this page stays as it is.
+# Change `ADDRESS` and `WORKERS` above. The rest of this page stays as it is. Of these three only
+# Spark's was tried so far, with a standalone master and two workers on one machine: *not tested:
+# several machines*.
 
 # %% [markdown] lang="ko"
 # 평평한 구간은 새 작업자가 나타날 때까지 기다린 시간입니다. 선이 내려가는 곳에서는 스텝을 다시 합니다. 셋 모두 끝까지 가고,
@@ -309,7 +311,8 @@ figure.savefig("2-killed.png", dpi=90)
 #   `RAY_AUTH_TOKEN`은 모두 같아야 합니다.
 # - Spark: 첫 머신에서 독립 실행(standalone) `Master`를, 머신마다 `Worker`를 실행합니다.
 #
-# 위의 `ADDRESS`와 `WORKERS`를 바꾸세요. 이 페이지의 나머지는 그대로입니다.
+# 위의 `ADDRESS`와 `WORKERS`를 바꾸세요. 이 페이지의 나머지는 그대로입니다. 셋 가운데 지금까지 해 본 것은 Spark뿐이며, 머신 한 대에서
+# 독립 실행 마스터와 작업자 둘로 했습니다. *not tested: several machines*(여러 대로는 시험하지 않음).
 
 # %%
 place.cleanup()
