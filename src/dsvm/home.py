@@ -4,6 +4,7 @@ store/        content-addressed files, layers, images (dsvm.store)
 machines/     one folder a machine (dsvm.machines)
 cache/        what can be fetched or measured again: indexes, probes, uv's and npm's caches
 sizes/        prices newer than those that came with dsvm (dsvm.sizes)
+advice/       what was advised, and what runs took (dsvm.advise.history)
 logs/         the log of every external program
 """
 
@@ -43,6 +44,10 @@ class Home:
     @property
     def sizes(self) -> Path:
         return self.root / "sizes"
+
+    @property
+    def advice(self) -> Path:
+        return self.root / "advice"
 
     @property
     def logs(self) -> Path:

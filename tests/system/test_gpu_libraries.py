@@ -102,6 +102,14 @@ def test_the_parts_of_a_divided_gpu_are_told(
     assert second.slices == ()
 
 
+def test_what_is_used_of_all_gpus_is_told(libraries: Path) -> None:
+    with nvml.watched(str(libraries / "nvml.so")) as read:
+        used = read()
+
+    assert used.memory == 4 << 20
+    assert used.busy == pytest.approx(0.6)
+
+
 def test_a_library_of_another_version_than_the_module_says_so(
     libraries: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

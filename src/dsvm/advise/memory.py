@@ -55,7 +55,8 @@ class Point:
 class Memory:
     """Bytes: the allocator's peak with its parts, the process's peak, the machine's need.
 
-    `late_pages` are those of the process that no allocation explains.
+    `imported` is what the process holds after its imports. `late_pages` are those of the process
+    that no allocation explains.
     """
 
     expected: int
@@ -64,6 +65,7 @@ class Memory:
     process_expected: int
     process_upper: int
     machine: int
+    imported: int = 0
     curve: list[Point] = field(default_factory=list)
     late_pages: int = 0
 
@@ -81,6 +83,7 @@ def cpu_memory(trace: Trace, runtime: Runtime, bounds: Bounds) -> Memory:
         process_expected=bounds.typical(resident),
         process_upper=process_upper,
         machine=process_upper + runtime.imported + SYSTEM,
+        imported=runtime.imported,
         curve=_thinned(curve),
         late_pages=runtime.resident,
     )
@@ -102,6 +105,7 @@ def cuda_memory(trace: Trace, runtime: Runtime) -> Memory:
         process_expected=reserved,
         process_upper=int(allocator.peak_reserved * CUDA_FACTOR) + CUDA_CONTEXT_MOST,
         machine=SYSTEM + 3 * runtime.imported + 2 * GIB,
+        imported=runtime.imported,
         curve=_thinned(curve),
     )
 

@@ -98,6 +98,12 @@ def advise(
     time_limit: Annotated[
         float, typer.Option("--time-limit", metavar="SECONDS", min=1, help="For the file's code.")
     ] = 180.0,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="Only show what measured runs took beside what had been advised."
+        ),
+    ] = False,
 ) -> int:
     """How much memory and time a job takes, and which size fits it, before it runs.
 
@@ -106,6 +112,10 @@ def advise(
     from dsvm.advise.job import job_of
     from dsvm.errors import UsageError
 
+    if history:
+        from dsvm.cli.measure import history as shown
+
+        return shown(call)
     given = [one for one in (file, config, onnx, table) if one is not None]
     if len(given) != 1:
         raise UsageError(
@@ -198,12 +208,16 @@ def _draw(found: Estimate, to: Path) -> None:
 
 
 def _keep(call: Call, found: Estimate) -> None:
-    """What `--size advised` means in this folder."""
+    """What `--size advised` means in this folder, and what measured runs are compared with."""
+    from datetime import UTC, datetime
+
+    from dsvm.advise.history import advice_of, keep_advice
     from dsvm.definition import find
     from dsvm.sizes.wish import Wish, keep_advised
 
     definition = find(Path.cwd())
     folder = definition.parent if definition else Path.cwd()
+    keep_advice(call.home, folder, advice_of(found, datetime.now(UTC)))
     if found.choice.cheapest:
         keep_advised(call.home, folder, Wish.of(found.choice.cheapest.size))
 

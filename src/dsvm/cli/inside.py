@@ -57,6 +57,18 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="With --resumable: do not wait for its end.")
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Tell and keep the memory, the time and the use of GPUs that it took, beside what "
+            "was advised; `dsvm advise --history` shows them all.",
+        ),
+    ] = False,
+    steps: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="With --measure: how many steps it does."),
+    ] = None,
 ) -> int:
     """Run a command in the machine; streams and exit status are its own.
 
@@ -75,6 +87,12 @@ def run(
         raise UsageError("no command after `--`", remedy="dsvm run [NAME] -- CMD ARG...")
     if detach and not resumable:
         raise UsageError("--detach is for runs that the machine keeps", remedy="add --resumable")
+    if measure and resumable:
+        raise UsageError(
+            "--measure looks at one run from its start to its end", remedy="without --resumable"
+        )
+    if steps and not measure:
+        raise UsageError("--steps is for a run that is measured", remedy="add --measure")
     machine = machine_meant(call, None if marker else name[0])
     machine.ssh.open()
     if resumable:
@@ -82,6 +100,10 @@ def run(
 
         return begin(call, machine, argv, detach=detach)
     tty = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if measure:
+        from dsvm.cli.measure import measured
+
+        return measured(call, machine, argv, steps, tty=tty)
     return _become(call, machine.ssh.argv(argv, tty=tty))
 
 

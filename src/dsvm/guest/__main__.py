@@ -1,5 +1,5 @@
 """The command `dsvm-guest`: `apply`, `driver-guard`, `env ...`, `gate`, `grow`, `hardware`,
-`pass-on`, `renew`, `runs ...`, `view`, `wait-for`, `watch`, `work`."""
+`measure`, `pass-on`, `renew`, `runs ...`, `view`, `wait-for`, `watch`, `work`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     hardware = commands.add_parser("hardware", help="processors, memory, GPUs; which can be used")
     hardware.set_defaults(do=_hardware)
     hardware.add_argument("--json", action="store_true", help="as JSON on stdout")
+    measure = commands.add_parser("measure", help="run a command; what it took, as JSON to REPORT")
+    measure.set_defaults(do=_measure)
+    measure.add_argument("report", metavar="REPORT", type=Path)
+    measure.add_argument("words", metavar="COMMAND", nargs=argparse.REMAINDER)
     pass_on = commands.add_parser("pass-on", help="pass each connection on as who it is")
     pass_on.set_defaults(do=_pass_on)
     pass_on.add_argument("path", metavar="PATH", help="the server's socket")
@@ -129,6 +133,12 @@ def _hardware(asked: argparse.Namespace) -> int:
     if asked.json:
         print(json.dumps(told))
     return 0
+
+
+def _measure(asked: argparse.Namespace) -> int:
+    from dsvm.guest.measure import measure
+
+    return measure(asked.words, asked.report)
 
 
 def _pass_on(asked: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ Functions, structures and numbers: https://docs.nvidia.com/deploy/nvml-api/.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -70,6 +70,32 @@ def ask(library: str = LIBRARY) -> Answer:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Use:
+    """Of all GPUs together: bytes of their memory in use, and the mean share of time (0 to 1) in
+    which they worked."""
+
+    memory: int
+    busy: float
+
+
+@contextmanager
+def watched(library: str = LIBRARY) -> Iterator[Callable[[], Use]]:
+    """A function that tells their use now. Raises `NvmlError`, also from within it."""
+    with _opened(library) as nvml:
+        count = nvml.number("nvmlDeviceGetCount_v2")
+        gpus = [nvml.handle("nvmlDeviceGetHandleByIndex_v2", index) for index in range(count)]
+        if not gpus:
+            raise NvmlError("the driver counts no GPU")
+        yield lambda: Use(
+            sum(nvml.used(gpu) for gpu in gpus), sum(nvml.busy(gpu) for gpu in gpus) / len(gpus)
+        )
+
+
+class _Utilization(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint) for name in ("gpu", "memory")]
+
+
 class _Memory(ctypes.Structure):
     _fields_ = [(name, ctypes.c_ulonglong) for name in ("total", "free", "used")]
 
@@ -109,9 +135,20 @@ class _Nvml:
         return value
 
     def memory(self, gpu: ctypes.c_void_p) -> int:
+        return int(self._memory(gpu).total)
+
+    def used(self, gpu: ctypes.c_void_p) -> int:
+        return int(self._memory(gpu).used)
+
+    def _memory(self, gpu: ctypes.c_void_p) -> _Memory:
         told = _Memory()
         self.call("nvmlDeviceGetMemoryInfo", gpu, ctypes.byref(told))
-        return int(told.total)
+        return told
+
+    def busy(self, gpu: ctypes.c_void_p) -> float:
+        told = _Utilization()
+        self.call("nvmlDeviceGetUtilizationRates", gpu, ctypes.byref(told))
+        return int(told.gpu) / 100
 
     def _status(self, name: str, *arguments: object) -> int:
         try:

@@ -37,6 +37,12 @@ int nvmlDeviceGetName(const void *gpu, char *name, unsigned size) {
 }
 int nvmlDeviceGetMemoryInfo(const void *gpu, memory_t *memory) {
   memory->total = gpu == &part ? 10200547328u : gpu == &first ? 85520809984u : 25757220864u;
+  memory->used = gpu == &first ? 3u << 20 : 1u << 20;
+  return 0;
+}
+int nvmlDeviceGetUtilizationRates(const void *gpu, unsigned *used) {
+  used[0] = gpu == &first ? 90 : 30;
+  used[1] = 0;
   return 0;
 }
 int nvmlDeviceGetCudaComputeCapability(const void *gpu, int *major, int *minor) {
