@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dsvm.home import Home
+from tests.model_hub import ModelHub
 from tests.system.typed import Dsvm
 
 pytestmark = pytest.mark.rootless
@@ -176,6 +177,21 @@ def test_a_configuration_is_built_without_its_weights(dsvm: Dsvm, tmp_path: Path
     parts = json.loads(done.stdout)["memory"]["parts"]
     assert parts["parameters"] > 2**31
     assert parts["optimizer"] == pytest.approx(2 * parts["parameters"], rel=0.01)
+
+
+def test_a_model_of_the_hub_is_meant_by_its_name(dsvm: Dsvm) -> None:
+    config = {"model_type": "llama", "vocab_size": 1000, "hidden_size": 64, "num_hidden_layers": 1}
+    files = {"config.json": json.dumps(config).encode()}
+    words = ("advise", "--config", "tests/tiny", "--sequence", "16", "--json")
+    with ModelHub(files, repository="tests/tiny", revision="main").serving() as hub:
+        done = dsvm(*words, env={"HF_ENDPOINT": hub.address}, timeout_s=1800)
+        unknown = dsvm(*words[:2], "tests/nobody", env={"HF_ENDPOINT": hub.address})
+    silent = dsvm(*words[:2], "tests/elsewhere", env={"HF_ENDPOINT": "http://127.0.0.1:9"})
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["memory"]["parts"]["parameters"] > 4 * 2 * 1000 * 64
+    assert "the hub has no tests/nobody/config.json" in unknown.stderr
+    assert "no hub was reached that has such a model" in silent.stderr
 
 
 def test_a_table_is_answered_by_formula(dsvm: Dsvm) -> None:

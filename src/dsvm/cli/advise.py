@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from dsvm.sizes import Size
 
 MOST = 1_000_000
+REVISION = "main"
+MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +36,10 @@ def advise(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="A config.json of Hugging Face in place of a file."),
+        typer.Option(
+            "--config",
+            help="In place of a file: a config.json, or a model of Hugging Face by name.",
+        ),
     ] = None,
     onnx: Annotated[
         Path | None, typer.Option("--onnx", help="An ONNX model in place of a file; inference.")
@@ -134,7 +140,7 @@ def advise(
                 device=device,
                 inference=inference or onnx is not None,
                 file=file,
-                config=config,
+                config=_config(call, config),
                 onnx=onnx,
                 task=task,
                 sequence=sequence,
@@ -152,6 +158,26 @@ def advise(
     _keep(call, found)
     _told(call, found, steps)
     return 0
+
+
+def _config(call: Call, named: Path | None) -> Path | None:
+    """The file itself; of a name like `organisation/model` that of the hub, as it is today."""
+    if named is None or named.is_file() or not MODEL_NAME.fullmatch(str(named)):
+        return named
+    from dsvm.errors import DsvmError
+    from dsvm.lock.hub import hub_file
+    from dsvm.lock.reached import NotReached
+
+    place = call.home.cache / "hub" / str(named).replace("/", "--") / REVISION
+    try:
+        with call.progress.step(f"fetching the configuration of {named}"):
+            return hub_file(str(named), "config.json", REVISION, place)
+    except NotReached as silent:
+        raise DsvmError(
+            f"there is no file {named}, and no hub was reached that has such a model",
+            cause=silent.what,
+            remedy="give the path of its config.json",
+        ) from None
 
 
 def _of_table(call: Call, shape: str, model: str, trees: int, depth: int) -> Estimate:

@@ -82,7 +82,8 @@ def _fetched(need: HubNeed, files: Mapping[str, str], store: Store, home: Home) 
     found = {}
     for path, wanted in files.items():
         if not store.sound(wanted):
-            came = _download(need, path, home)
+            place = home.cache / "hub" / need.repository.replace("/", "--") / need.revision
+            came = hub_file(need.repository, path, need.revision, place)
             digest = _digest(came)
             if digest != wanted:
                 came.unlink()
@@ -93,21 +94,24 @@ def _fetched(need: HubNeed, files: Mapping[str, str], store: Store, home: Home) 
     return found
 
 
-def _download(need: HubNeed, path: str, home: Home) -> Path:
-    """The file as the client left it below the cache; it goes on there with what came in part."""
+def hub_file(repository: str, path: str, revision: str, place: Path) -> Path:
+    """One file as the client leaves it below `place`; it goes on there with what came in part.
+
+    Raises `NotReached` when the hub does not answer, `DsvmError` when it has no such file or wants
+    somebody signed in. Nobody has looked at its digest yet.
+    """
     import huggingface_hub as client
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    place = home.cache / "hub" / need.repository.replace("/", "--") / need.revision
-    where = f"{need.repository}/{path} at {need.revision[:12]}"
+    where = f"{repository}/{path} at {revision[:12]}"
     try:
         came = client.hf_hub_download(
-            need.repository,
+            repository,
             path,
-            revision=need.revision,
+            revision=revision,
             local_dir=place,
             endpoint=os.environ.get("HF_ENDPOINT"),
             user_agent="dsvm",
@@ -128,7 +132,7 @@ def _refused(where: str, refused: HfHubHTTPError) -> DsvmError:
     if status == ABSENT:
         return DsvmError(
             f"the hub has no {where}",
-            remedy="correct `repository`, `revision` or `files` in dsvm.toml",
+            remedy="correct its name: of the repository, the revision, or the file",
         )
     if status in FORBIDDEN:
         return DsvmError(
