@@ -6,6 +6,8 @@ The tests follow one another on the machine with the profile `starter`.
 from __future__ import annotations
 
 import json
+import signal
+import time
 
 import pytest
 
@@ -95,6 +97,24 @@ def test_a_notebook_is_opened_signed_in(dsvm: Dsvm, starter: Machine) -> None:
     url = learn(dsvm, starter, LESSON, "--ko").strip()
 
     assert f"/lab/tree/learn/{LESSON}/{LESSON}.ko.ipynb?token=" in url
+
+
+def test_ctrl_c_ends_a_lesson_in_the_machine_too(dsvm: Dsvm, starter: Machine) -> None:
+    def runs() -> bool:
+        return starter.ssh.run(["pgrep", "-f", "lesson[.]py"], check=False).returncode == 0
+
+    with dsvm.begun("learn", "--run", LESSON, "--machine", starter.name) as client:
+        deadline = time.monotonic() + 60
+        while not runs():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        client.send_signal(signal.SIGINT)
+        client.communicate(timeout=30)
+
+    assert client.returncode == 130
+    assert not runs()
+    left = starter.ssh.run(["sh", "-c", "ls -d /var/tmp/dsvm-verify.* || true"]).stdout
+    assert left == ""
 
 
 @pytest.mark.long

@@ -66,7 +66,8 @@ class Scratch:
 
 @contextmanager
 def scratch(ssh: Ssh, owners: Sequence[Packed]) -> Iterator[Scratch]:
-    """Copy the checks in; whatever happens, the folder is removed at the end."""
+    """Copy the checks in; whatever happens, what still runs of them is ended and the folder removed
+    at the end."""
     made = ssh.run(
         ["sh", "-c", f"{STALE} mktemp -d {PLACE}.XXXXXXXX"], timeout_s=SETUP_S
     ).stdout.strip()
@@ -79,7 +80,9 @@ def scratch(ssh: Ssh, owners: Sequence[Packed]) -> Iterator[Scratch]:
         yield Scratch(ssh, made)
     finally:
         with contextlib.suppress(DsvmError):
-            ssh.run(["rm", "-rf", made], timeout_s=SETUP_S, check=False)
+            running = f"^{' '.join(PYTHON)} {made}/inside/"
+            ending = f"pkill -f '{running}'; rm -rf {made}"
+            ssh.run(["sh", "-c", ending], timeout_s=SETUP_S, check=False)
 
 
 def _pack(owners: Sequence[Packed], target: Path) -> None:

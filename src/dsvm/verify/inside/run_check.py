@@ -3,6 +3,7 @@
 Called with one JSON object: `command`, `folder` (made, and removed again), `env`, `timeout_s`.
 Prints one JSON object: `status` (exit status; negative: the signal that ended it), `timed_out`,
 `out_of_memory`, `seconds`, `stdout`, `stderr` (their ends), `figures` (name -> base64).
+SIGTERM ends the check with all that it started.
 """
 
 from __future__ import annotations
@@ -59,9 +60,10 @@ def _run(asked: dict[str, Any], folder: Path, streams: Path) -> dict[str, Any]:
             process.wait(asked["timeout_s"])
         except subprocess.TimeoutExpired:
             late = True
-        # Whatever it started goes with it.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        finally:
+            # Whatever it started goes with it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
     seconds = time.monotonic() - begin
     memory = status == -signal.SIGKILL and not late and _oom_kills() > killed_before
@@ -102,4 +104,5 @@ def _figures(folder: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("it was ended"))
     print(json.dumps(main(json.loads(sys.argv[1]))))
