@@ -1,8 +1,9 @@
 """Run a command and look at what it takes: memory of all its processes, GPUs, seconds.
 
 Memory is told twice, each a lower bound of the truth: what the kernel remembers as the largest
-process's peak (getrusage(2)), and the largest sum over all its processes, of a look every 0.1 s
-(`Pss` of proc_pid_smaps_rollup(5): shared pages count once).
+process's peak (getrusage(2); never less than what this program holds itself, for a process begins
+as a copy of the one that starts it), and the largest sum over all its processes, of a look every
+0.1 s (`Pss` of proc_pid_smaps_rollup(5): shared pages count once).
 """
 
 from __future__ import annotations
