@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dsvm.sizes import Size
 
 MOST = 1_000_000
+STEP = 256 * 1024**2
 REVISION = "main"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -239,13 +240,17 @@ def _keep(call: Call, found: Estimate) -> None:
 
     from dsvm.advise.history import advice_of, keep_advice
     from dsvm.definition import find
+    from dsvm.sizes import THIS_COMPUTER
     from dsvm.sizes.wish import Wish, keep_advised
 
     definition = find(Path.cwd())
     folder = definition.parent if definition else Path.cwd()
     keep_advice(call.home, folder, advice_of(found, datetime.now(UTC)))
     if found.choice.cheapest:
-        keep_advised(call.home, folder, Wish.of(found.choice.cheapest.size))
+        size = found.choice.cheapest.size
+        if size.provider == THIS_COMPUTER:  # a machine of it needs no more than the job does
+            size = replace(size, memory=-(-found.memory.machine // STEP) * STEP)
+        keep_advised(call.home, folder, Wish.of(size))
 
 
 def _told(call: Call, found: Estimate, steps: int | None) -> None:
