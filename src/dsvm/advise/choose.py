@@ -39,10 +39,6 @@ class Choice:
     fastest: Fit | None
     best: Fit | None
 
-    @property
-    def fitting(self) -> tuple[Fit, ...]:
-        return tuple(one for one in self.all if one.fits)
-
 
 def choose(fits: Iterable[Fit]) -> Choice:
     """The cheapest that fits, the fastest, and the one with the lowest cost of a step.

@@ -10,9 +10,9 @@ Around it: cuBLAS's workspace, cuDNN's, and the context, which no allocator show
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from dataclasses import dataclass
 
+from dsvm.advise.ranges import FreeRanges
 from dsvm.advise.trace import Operation
 
 MIB = 1024**2
@@ -74,44 +74,25 @@ class _Pool:
     """Free blocks, best fit; blocks of different segments never merge."""
 
     def __init__(self) -> None:
-        self._sizes: list[tuple[int, int]] = []
-        self._starts: dict[int, int] = {}
-        self._ends: dict[int, int] = {}
+        self._free = FreeRanges()
         self._next = 0
 
     def add(self, segment: int) -> None:
-        self._remember(self._next, segment)
+        self._free.add(self._next, segment)
         self._next += segment + 1  # a gap, so that no block reaches into the next segment
 
     def take(self, need: int, split: int) -> tuple[int, int] | None:
-        at = bisect_left(self._sizes, (need, 0))
-        if at == len(self._sizes):
+        found = self._free.take(need)
+        if found is None:
             return None
-        size, start = self._sizes[at]
-        self._forget(start, size)
+        start, size = found
         if size - need >= split:
-            self._remember(start + need, size - need)
+            self._free.add(start + need, size - need)
             return start, need
         return start, size
 
     def give(self, start: int, size: int) -> None:
-        after = self._starts.get(start + size)
-        if after is not None:
-            self._forget(start + size, after)
-            size += after
-        before = self._ends.get(start)
-        if before is not None:
-            self._forget(before, start - before)
-            start, size = before, size + start - before
-        self._remember(start, size)
-
-    def _remember(self, start: int, size: int) -> None:
-        self._starts[start], self._ends[start + size] = size, start
-        insort(self._sizes, (size, start))
-
-    def _forget(self, start: int, size: int) -> None:
-        del self._starts[start], self._ends[start + size]
-        del self._sizes[bisect_left(self._sizes, (size, start))]
+        self._free.add(*self._free.merged(start, size))
 
 
 @dataclass

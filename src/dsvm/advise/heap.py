@@ -10,7 +10,7 @@ Source: glibc 2.36 `malloc/malloc.c` (sysmalloc, __libc_free, systrim) and mallo
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from dsvm.advise.ranges import FreeRanges
 
 MIB = 1024**2
 FIRST_THRESHOLD = 128 * 1024
@@ -34,9 +34,7 @@ class Heap:
         self._top = 0
         self._end = 0
         self._blocks: dict[int, tuple[int, int]] = {}
-        self._starts: dict[int, int] = {}
-        self._ends: dict[int, int] = {}
-        self._sizes: list[tuple[int, int]] = []
+        self._free = FreeRanges()
 
     def begin(self, number: int, size: int) -> None:
         """A block of `size` bytes."""
@@ -61,7 +59,7 @@ class Heap:
                 self.threshold = size
                 self.trim = 2 * size
             return
-        self._free(address, size)
+        self._give(address, size)
 
     def _grow(self, size: int) -> None:
         self._resident += size
@@ -69,17 +67,14 @@ class Heap:
 
     def _fits(self, need: int) -> bool:
         """Whether a free range has room; malloc looks there, and at the top, before it maps."""
-        return bisect_left(self._sizes, (need, 0)) < len(self._sizes) or (
-            self._end - self._top >= need
-        )
+        return self._free.holds(need) or self._end - self._top >= need
 
     def _take(self, need: int) -> int:
-        at = bisect_left(self._sizes, (need + ALIGN, 0))
-        if at < len(self._sizes):
-            size, start = self._sizes[at]
-            self._forget(start, size)
+        found = self._free.take(need + ALIGN)
+        if found:
+            start, size = found
             if size - need >= 1024:
-                self._remember(start + need, size - need)
+                self._free.add(start + need, size - need)
             return start
         start = self._top
         self._top += need
@@ -89,30 +84,13 @@ class Heap:
             self._grow(more)
         return start
 
-    def _free(self, start: int, size: int) -> None:
-        after = self._starts.get(start + size)
-        if after is not None:
-            self._forget(start + size, after)
-            size += after
-        before = self._ends.get(start)
-        if before is not None:
-            self._forget(before, start - before)
-            size, start = size + start - before, before
+    def _give(self, start: int, size: int) -> None:
+        start, size = self._free.merged(start, size)
         if start + size < self._top:
-            self._remember(start, size)
+            self._free.add(start, size)
             return
         self._top = start
         if self._end - self._top >= self.trim:
             less = (self._end - self._top - PAD) // PAGE * PAGE
             self._end -= less
             self._grow(-less)
-
-    def _remember(self, start: int, size: int) -> None:
-        self._starts[start] = size
-        self._ends[start + size] = start
-        insort(self._sizes, (size, start))
-
-    def _forget(self, start: int, size: int) -> None:
-        del self._starts[start]
-        del self._ends[start + size]
-        del self._sizes[bisect_left(self._sizes, (size, start))]

@@ -183,10 +183,5 @@ def _last(output: str) -> str:
     return "\n".join(output.strip().splitlines()[-6:])[-1500:]
 
 
-def memory_of_host() -> int:
-    """Bytes of memory this host has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 Run = Callable[[str, dict[str, Any]], dict[str, Any]]
 """How a worker program is run: its name and what is asked; gives its result."""

@@ -33,6 +33,17 @@ NameArgument = Annotated[
     ),
 ]
 
+MachineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--machine",
+        "-m",
+        metavar="NAME",
+        help="The machine; default: the one of dsvm.toml here.",
+        autocompletion=complete.machines,
+    ),
+]
+
 
 @dataclass
 class Call:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dsvm.cli import complete
-from dsvm.cli.call import Call, command, machine_meant
+from dsvm.cli.call import Call, MachineOption, command, machine_meant
 
 if TYPE_CHECKING:
     from dsvm.learn import Lesson
@@ -34,16 +33,7 @@ def learn(
             "--run", metavar="LESSON", help="Run this one, or `all`; its result must hold."
         ),
     ] = None,
-    machine: Annotated[
-        str | None,
-        typer.Option(
-            "--machine",
-            "-m",
-            metavar="NAME",
-            help="The machine; default: the one of dsvm.toml here.",
-            autocompletion=complete.machines,
-        ),
-    ] = None,
+    machine: MachineOption = None,
     korean: Annotated[bool, typer.Option("--ko", help="In Korean; 한국어로.")] = False,
 ) -> int:
     """Lessons for the first day: deep learning, models of others, the classic walkthrough.

@@ -10,23 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dsvm.cli import complete
-from dsvm.cli.call import Call, command, machine_meant
+from dsvm.cli.call import Call, MachineOption, command, machine_meant
 
 if TYPE_CHECKING:
     from dsvm.models.ask import Given
     from dsvm.models.model import InputKind, Model
 
 NUMBERS = 8
-MachineOption = Annotated[
-    str | None,
-    typer.Option(
-        "--machine",
-        "-m",
-        metavar="NAME",
-        help="The machine; default: the one of dsvm.toml here.",
-        autocompletion=complete.machines,
-    ),
-]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="The model.", autocompletion=complete.models)
 ]

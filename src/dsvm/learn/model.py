@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from dsvm.catalog.model import Check
-from dsvm.catalog.origins import Strict
+from dsvm.catalog.origins import OfFolder, Strict
 from dsvm.models.tool import tool_name
 
 Language = Literal["en", "ko"]
@@ -48,7 +47,7 @@ class Figure(Strict):
     caption: Text
 
 
-class Lesson(Strict):
+class Lesson(OfFolder):
     """`environment`: whose kernel it runs on. `tools`, `models`: what the machine must have.
     `order`: its place in the list, by name where several have the same. It runs as a check does
     (`dsvm.catalog.model.Check`): its last line is one JSON object of results (`NAME, spread` is
@@ -66,16 +65,6 @@ class Lesson(Strict):
     result: list[Demand] = Field(min_length=1)
     figure: list[Figure] = Field(default_factory=list)
     korean: dict[str, str] = Field(default_factory=dict)
-
-    _folder: Path = PrivateAttr(default_factory=Path)
-
-    @property
-    def folder(self) -> Path:
-        return self._folder
-
-    @property
-    def name(self) -> str:
-        return self._folder.name
 
     @property
     def needs(self) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from dsvm.catalog.model import SourceOnly
-from dsvm.catalog.origins import Strict
+from dsvm.catalog.origins import OfFolder, Strict
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 InputKind = Literal["text", "sound", "picture", "file", "tensors"]
@@ -33,7 +32,7 @@ class Known(Strict):
     most: dict[str, float] = Field(default_factory=dict)
 
 
-class Model(Strict):
+class Model(OfFolder):
     """`licence` is that of the weights, `memory` what the process that answers needs, measured.
 
     `requirements` are its Python packages: the one that ships the weights by its exact version,
@@ -53,16 +52,6 @@ class Model(Strict):
     memory: str
     weights: dict[str, Weights] = Field(min_length=1)
     known: list[Known] = Field(min_length=1)
-
-    _folder: Path = PrivateAttr(default_factory=Path)
-
-    @property
-    def folder(self) -> Path:
-        return self._folder
-
-    @property
-    def name(self) -> str:
-        return self._folder.name
 
     @property
     def size(self) -> int:
