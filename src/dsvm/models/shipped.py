@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import PurePosixPath
 
 from dsvm.models.load import FOLDER
@@ -19,5 +18,6 @@ def model_files() -> Iterator[tuple[PurePosixPath, bytes]]:
             yield PurePosixPath(file.relative_to(FOLDER)), file.read_bytes()
     yield PurePosixPath(".hub/model.py"), (FOLDER.parent / "hub" / "model.py").read_bytes()
     yield PurePosixPath("serve.py"), (FOLDER.parent / "inside" / "serve.py").read_bytes()
-    shared = resources.files("dsvm.verify") / "inside" / "lib" / SHARED
+    # By its path: to name the package would load all of it, at every `dsvm up`.
+    shared = FOLDER.parents[1] / "verify" / "inside" / "lib" / SHARED
     yield PurePosixPath(SHARED), shared.read_bytes()
