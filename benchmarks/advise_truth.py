@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import json
 import re
+import resource
 import sys
 import time
 from pathlib import Path
@@ -33,11 +34,13 @@ def main(worker: str, asked_file: str, result_file: str) -> None:
     Path("/proc/self/clear_refs").write_text("5")
     job.build()
     stamps: list[float] = []
+    faults: list[int] = []
     phases: list[tuple[str, int]] = []
 
     def phase(name: str) -> None:
         if name == "batch":
             stamps.append(time.perf_counter())
+            faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
         phases.append((name, counter.counter_live() - heap))
 
     steps = int(asked.get("steps", 3))
@@ -49,6 +52,7 @@ def main(worker: str, asked_file: str, result_file: str) -> None:
     else:
         job.run(steps, phase)
     stamps.append(time.perf_counter())
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
     taken = [after - before for before, after in itertools.pairwise(stamps)]
     result: dict[str, Any] = {
         "heap": counter.counter_peak() - heap,
@@ -56,6 +60,7 @@ def main(worker: str, asked_file: str, result_file: str) -> None:
         "rss_imports": rss,
         "seconds": min(taken[1:] or taken),
         "all_seconds": taken,
+        "faults": [after - before for before, after in itertools.pairwise(faults)],
         "phases": phases,
     }
     if asked.get("profile"):

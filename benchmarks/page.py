@@ -21,7 +21,7 @@ PAGE = "benchmarks.md"
 # In this order on the page. Each is written by the benchmark of that name.
 ORDER = (
     *("rivals", "full", "start", "moves", "variants", "growth", "layered", "lessons", "models"),
-    "advise",
+    *("advise", "advise_tables"),
 )
 Result = Mapping[str, Any]
 HEAD = """\

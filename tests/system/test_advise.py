@@ -63,6 +63,19 @@ def test_parts_are_those_of_the_model(dsvm: Dsvm, job: Callable[[str], Path]) ->
     assert told["not_modelled"]
 
 
+def test_the_answer_is_a_picture_and_a_page_too(
+    dsvm: Dsvm, job: Callable[[str], Path], tmp_path: Path
+) -> None:
+    drawn, page = tmp_path / "memory.svg", tmp_path / "advice.html"
+    words = ("--batch", "256", "--picture", str(drawn), "--report", str(page))
+    done = dsvm("advise", str(job(GOOD)), *words, timeout_s=900)
+
+    assert done.returncode == 0, done.stderr
+    assert drawn.read_text().strip() in page.read_text()
+    told = [line for line in done.stdout.splitlines() if line.startswith("machine ")]
+    assert told[0].split("  ")[-1].strip() in page.read_text()
+
+
 def test_inference_has_neither_gradients_nor_optimizer(
     dsvm: Dsvm, job: Callable[[str], Path]
 ) -> None:

@@ -68,6 +68,10 @@ def pays_after(found: Estimate) -> float | None:
     return crossing(found.choice.cheapest, found.other.fastest)
 
 
+MEMORY_COLUMNS = ("MEMORY", "EXPECTED", "AT MOST")
+CHANGE_COLUMNS = ("CHANGE", "MACHINE", "TIME")
+
+
 def memory_rows(memory: Memory) -> Sequence[dict[str, str]]:
     """The three figures and the parts of the first, for a table."""
     told = [

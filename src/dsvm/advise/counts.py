@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from dsvm.advise.trace import Operation, Tensor
 
@@ -25,52 +26,70 @@ class Work:
 
 def work_of(one: Operation) -> Work:
     """The work of one operation."""
-    moved = sum(t.bytes for t in one.tensors) + sum(t.bytes for t in one.results)
-    rule = _RULES.get(one.name.split(".")[0])
+    base = one.name.split(".")[0]
+    name = base.rstrip("_")
+    kind, flops, moved = _BY_NAME.get(name, "elementwise"), 0, _moved(one, base)
+    rule = _RULES.get(base)
     if rule is not None:
         kind, flops = rule(one)
-        wide = next((t.dtype for t in one.tensors if t.dtype != "int64"), "float32")
-        half = kind in ("gemm", "convolution", "attention") and wide in ("bfloat16", "float16")
-        return Work(f"{kind} half" if half else kind, flops, moved)
-    name = one.name.split(".")[0].rstrip("_")
-    if name in ("empty", "empty_like", "empty_strided", "new_empty_strided", "new_empty"):
-        return Work("nothing", 0, 0)
-    if name.startswith("_foreach"):
-        return Work("elementwise", 0, moved)
-    for kind, names in _KINDS.items():
-        if name in names:
-            return Work(kind, 0, moved)
-    return Work("elementwise", 0, moved)
+    elif kind == "nothing":
+        return Work(kind, 0, 0)
+    elif kind in ("index", "fill"):
+        moved = 2 * sum(result.bytes for result in one.results)
+    elif kind in ("chance", "random", "integers"):
+        return Work(kind, 0, 4 * sum(result.elements for result in one.results))
+    return Work(f"{kind} half" if _half(one) else kind, flops, moved)
 
 
+def _moved(one: Operation, base: str) -> int:
+    """Bytes that are read and written. What is changed in place is both."""
+    read = sum(tensor.bytes for tensor in one.tensors)
+    if base == "_transformer_encoder_layer_fwd":
+        return read + _inside_encoder_layer(one)
+    written = sum(result.bytes for result in one.results)
+    if base.endswith("_") and not one.results:
+        lists = [value for value in one.args[:1] if isinstance(value, tuple)]
+        written = sum(tensor.bytes for value in lists for tensor in value)
+    return read + written
+
+
+def _half(one: Operation) -> bool:
+    """Whether its numbers have 16 bits: what it takes first decides, else what it gives."""
+    found = (t.dtype for t in (*one.tensors, *one.results) if t.dtype in _FLOATS)
+    return next(found, "float32") in _HALVES
+
+
+_HALVES = frozenset({"bfloat16", "float16"})
+_FLOATS = frozenset({*_HALVES, "float32", "float64"})
 _KINDS = {
+    "nothing": ("empty", "empty_like", "empty_strided", "new_empty_strided", "new_empty"),
     "transcendental": (
         *("gelu", "gelu_backward", "silu", "silu_backward", "tanh", "sigmoid", "exp", "log", "pow"),
         *("erf", "softplus", "mish", "cos", "sin"),
     ),
-    "softmax": (
-        *("_softmax", "_safe_softmax", "_log_softmax"),
-        *("_softmax_backward_data", "_log_softmax_backward_data"),
-    ),
-    "norm": ("native_layer_norm", "native_batch_norm", "native_group_norm", "_native_batch_norm"),
-    "norm backward": (
-        *("native_layer_norm_backward", "native_batch_norm_backward"),
-        *("native_group_norm_backward",),
-    ),
-    "random": ("bernoulli", "normal", "uniform", "randn", "rand", "randn_like", "rand_like"),
+    "softmax": ("_softmax", "_safe_softmax", "_log_softmax"),
+    "softmax backward": ("_softmax_backward_data", "_log_softmax_backward_data"),
+    "layer norm": ("native_layer_norm", "native_group_norm", "_fused_rms_norm"),
+    "layer norm backward": ("native_layer_norm_backward", "native_group_norm_backward"),
+    "batch norm": ("native_batch_norm", "_native_batch_norm_legit"),
+    "batch norm backward": ("native_batch_norm_backward",),
+    "chance": ("bernoulli",),
+    "random": ("normal", "uniform", "randn", "rand", "randn_like", "rand_like"),
     "integers": ("randint", "random"),
     "index": ("embedding", "index", "gather", "index_select", "nll_loss_forward"),
     "scatter": ("embedding_dense_backward", "index_put", "_index_put_impl", "scatter", "index_add"),
-    "copy": ("clone", "cat", "copy", "_to_copy", "stack"),
-    "pool": (
-        *("max_pool2d_with_indices", "avg_pool2d", "_adaptive_avg_pool2d", "mean", "sum"),
-        *("upsample_nearest2d", "upsample_bilinear2d"),
-    ),
+    "fill": ("nll_loss_backward", "zeros", "zeros_like", "full", "full_like", "ones", "fill"),
+    "copy": ("clone", "cat", "copy", "stack"),
+    "cast": ("_to_copy",),
+    "reduce": ("mean", "sum", "_adaptive_avg_pool2d", "amax", "var"),
+    "pool": ("avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d"),
+    "largest": ("max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d"),
     "pool backward": (
         *("max_pool2d_with_indices_backward", "avg_pool2d_backward"),
         *("upsample_nearest2d_backward", "upsample_bilinear2d_backward"),
     ),
 }
+_BY_NAME = {name: kind for kind, names in _KINDS.items() for name in names}
 
 
 def _mm(one: Operation) -> tuple[str, int]:
@@ -90,39 +109,81 @@ def _each_pass(source: Tensor, weight: Tensor, result: Tensor, transposed: bool)
     return 2 * at.shape[0] * prod(at.shape[2:]) * weight.elements
 
 
+def _convolution_kind(weight: Tensor, groups: int, stride: Any) -> str:
+    """Of those with a filter for each channel, oneDNN has no quick kernel when they stride."""
+    if groups == 1:
+        return "convolution"
+    if weight.shape[1] > 1:
+        return "grouped"
+    strides = any(one > 1 for one in stride) if isinstance(stride, tuple) else False
+    return "depthwise strided" if strides else "depthwise"
+
+
 def _convolution(one: Operation) -> tuple[str, int]:
     source, weight, result = one.args[0], one.args[1], one.results[0]
-    depthwise = weight.shape[1] == 1 and one.args[8] > 1
-    kind = "depthwise" if depthwise else "convolution"
+    kind = _convolution_kind(weight, one.args[8], one.args[3])
     return kind, _each_pass(source, weight, result, one.args[6])
 
 
 def _convolution_backward(one: Operation) -> tuple[str, int]:
     gradient, source, weight = one.args[:3]
     passes = sum(bool(wanted) for wanted in one.args[10][:2])
-    depthwise = weight.shape[1] == 1 and one.args[9] > 1
-    kind = "depthwise backward" if depthwise else "convolution backward"
+    kind = f"{_convolution_kind(weight, one.args[9], one.args[4])} backward"
     return kind, passes * _each_pass(source, weight, gradient, one.args[7])
 
 
 def _attention(one: Operation) -> tuple[str, int]:
-    """Scores and their product with the values; a causal mask skips half of the blocks."""
+    """Scores and their product with the values."""
     query, key, value = one.tensors[:3]
-    batch, heads, length, width = query.shape
-    pairs = batch * heads * length * key.shape[2]
-    causal = any(one_ is True for one_ in one.args[3:])
-    return "attention", 2 * pairs * (width + value.shape[3]) // (2 if causal else 1)
+    pairs = _pairs(query, key, causal=any(given is True for given in one.args[3:]))
+    return "attention", 2 * pairs * (query.shape[3] + value.shape[3])
 
 
 def _attention_backward(one: Operation) -> tuple[str, int]:
     """Scores again, and the gradients of values, scores, queries, keys: five products for two."""
     _, query, key, value = one.tensors[:4]
-    batch, heads, length, width = query.shape
-    pairs = batch * heads * length * key.shape[2]
-    causal = any(one_ is True for one_ in one.args[6:])
-    return "attention backward", 2 * pairs * (3 * width + 2 * value.shape[3]) // (
-        2 if causal else 1
+    pairs = _pairs(query, key, causal=any(given is True for given in one.args[6:]))
+    return "attention backward", 2 * pairs * (3 * query.shape[3] + 2 * value.shape[3])
+
+
+KEYS = 512
+"""Keys of one block of the CPU's flash attention."""
+
+
+def _pairs(query: Tensor, key: Tensor, *, causal: bool) -> int:
+    """Pairs of a query and a key that are multiplied. A causal mask leaves out whole blocks only.
+
+    Source: torch `aten/src/ATen/native/cpu/FlashAttentionKernel.cpp`, cpu_flash_attention.
+    """
+    batch, heads, length = query.shape[:3]
+    keys = key.shape[2]
+    if not causal or keys <= KEYS:
+        return batch * heads * length * keys
+    rows = 256 if length >= 768 else 64
+    met = sum(
+        min(rows, length - at) * min(keys, -(-min(at + rows, keys) // KEYS) * KEYS)
+        for at in range(0, length, rows)
     )
+    return batch * heads * met
+
+
+def _encoder_layer(one: Operation) -> tuple[str, int]:
+    """The fused encoder layer of an inference: all products of its matrices, and of its scores.
+
+    Source: torch `aten/src/ATen/native/transformers/transformer.cpp`.
+    """
+    source = one.args[0]
+    batch, length, width = source.shape
+    weights = sum(t.elements for t in one.tensors if len(t.shape) == 2)
+    return "gemm", 2 * batch * length * (weights + 2 * length * width)
+
+
+def _inside_encoder_layer(one: Operation) -> int:
+    """Bytes that it writes and reads on its way: what each product gives, and the scores thrice."""
+    source, heads = one.args[0], one.args[2]
+    batch, length, _ = source.shape
+    given = sum(t.shape[0] for t in one.tensors if len(t.shape) == 2)
+    return int(2 * source.item * batch * length * (given + 3 * heads * length))
 
 
 def _rnn(one: Operation) -> tuple[str, int]:
@@ -143,6 +204,7 @@ _RULES: dict[str, Callable[[Operation], tuple[str, int]]] = {
     "convolution_backward": _convolution_backward,
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "_scaled_dot_product_flash_attention_for_cpu_backward": _attention_backward,
+    "_transformer_encoder_layer_fwd": _encoder_layer,
     "mkldnn_rnn_layer": _rnn,
     "mkldnn_rnn_layer_backward": _rnn_backward,
 }

@@ -107,6 +107,10 @@ class CudaKernels:
             return operation.tensors[0].bytes
         return 0
 
+    def written(self, operation: Operation) -> float:
+        """A GPU has no memory that is only promised."""
+        return 1.0
+
     def more(self, operation: Operation) -> int:
         """cuBLAS takes its workspace at the first product, and keeps it."""
         if self.multiplied or operation.name not in PRODUCTS:

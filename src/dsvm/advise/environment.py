@@ -123,7 +123,7 @@ def _install(home: Home, folder: Path, pins: Sequence[str], extra: dict[str, str
             [
                 *(program, "pip", "install", "--quiet", "--no-deps", "--system-certs"),
                 *("--python", folder / "bin" / "python", "--requirements", listed),
-                *("--cache-dir", home.cache / "uv", "--only-binary", ":all:"),
+                *("--cache-dir", home.cache / "uv", "--only-binary", ":all:", "--compile-bytecode"),
             ],
             cwd=empty,
             env={**python_host({}).uv_env(find_links=True), **extra},

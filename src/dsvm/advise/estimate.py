@@ -111,7 +111,7 @@ def estimate(job: Job, environment: Environment, shelf: Shelf, sizes: Sequence[S
         ONNX_RUNTIME if job.onnx else environment.runtime(trace, imports=job.config is not None)
     )
     cpu, cuda = cpu_memory(trace, runtime, Bounds()), cuda_memory(trace, runtime)
-    step = step_time(trace, shelf.speeds(trace.torch, trace.threads))
+    step = step_time(trace, shelf.speeds(trace.torch, trace.threads), cpu.fresh)
     on_cpus = choose(on_cpu(sizes, cpu, step.expected, trace.threads))
     on_gpus = choose(on_gpu(sizes, cuda, lambda name: _seconds(trace, name)))
     if job.device == "cpu":

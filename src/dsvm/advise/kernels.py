@@ -18,6 +18,7 @@ GEMM_KEEPS = 7_500_000
 """At most, for all products of one operator: MKL's packing buffers."""
 CONVOLUTION_KEEPS = 110_000
 ONEDNN_GEMM_KEEPS = 600_000
+RNN_WRITTEN = 0.33
 
 
 class CpuKernels:
@@ -31,6 +32,10 @@ class CpuKernels:
         """Bytes that an operation holds at its peak beyond its results."""
         rule = _RULES.get(operation.name)
         return max(0, int(rule(operation))) if rule else 0
+
+    def written(self, operation: Operation) -> float:
+        """The share of its scratch that an operation writes; the rest never becomes resident."""
+        return RNN_WRITTEN if operation.name.startswith("mkldnn_rnn") else 1.0
 
     def more(self, one: Operation) -> int:
         """What this operation adds, the first time it is met."""

@@ -19,7 +19,7 @@ MIB = 1024**2
 SYSTEM = 600 * MIB
 """The system, SSH and JupyterLab of a machine that idles, rounded up (measured: `starter`)."""
 POINTS = 400
-REPLAYED = 2
+REPLAYED = 3
 AGAIN = 1 << 40
 GIB = 1024**3
 CUDA_FACTOR = 1.1
@@ -56,7 +56,7 @@ class Memory:
     """Bytes: the allocator's peak with its parts, the process's peak, the machine's need.
 
     `imported` is what the process holds after its imports. `late_pages` are those of the process
-    that no allocation explains.
+    that no allocation explains; `fresh` what every step takes from the kernel and gives back.
     """
 
     expected: int
@@ -68,24 +68,26 @@ class Memory:
     imported: int = 0
     curve: list[Point] = field(default_factory=list)
     late_pages: int = 0
+    fresh: int = 0
 
 
 def cpu_memory(trace: Trace, runtime: Runtime, bounds: Bounds) -> Memory:
     """What the job takes on this host's kind of CPU."""
-    heap = Heap()
-    peak, curve = _followed(trace, CpuKernels(), heap, runtime.heap)
-    resident = heap.peak + runtime.resident
-    process_upper = bounds.process(resident, peak.total)
+    heap, kernels = Heap(pinned=not trace.inference), CpuKernels()
+    peak, curve = _followed(trace, kernels, heap, runtime.heap)
+    typical = bounds.typical(heap.peak + runtime.resident, inference=trace.inference)
+    process_upper = bounds.process(typical, peak.total)
     return Memory(
         expected=peak.total,
         upper=bounds.allocator(peak.total),
         parts={**dict.fromkeys(PARTS, 0), **peak.parts},
-        process_expected=bounds.typical(resident),
+        process_expected=typical,
         process_upper=process_upper,
         machine=process_upper + runtime.imported + SYSTEM,
         imported=runtime.imported,
         curve=_thinned(curve),
         late_pages=runtime.resident,
+        fresh=_fresh(trace),
     )
 
 
@@ -116,19 +118,32 @@ def _followed(
     """The moment at which most is live, and all moments; the allocator sees the same."""
     live, curve, peak = Live(trace.parts), [], Point("build", {})
     live.begin(-1, runtime, "runtime")
-    for phase, part, number, size in steps(trace, kernels):
+    for phase, part, number, size, touched in steps(trace, kernels):
         if size < 0:
             live.end(number)
             heap.end(number)
             continue
         live.begin(number, size, part)
-        heap.begin(number, size)
+        heap.begin(number, touched)
         curve.append(Point(phase, live.now()))
         if live.total > peak.total:
             peak = curve[-1]
     for _ in range(REPLAYED):
         _replay(trace, kernels, heap)
     return peak, curve
+
+
+def _fresh(trace: Trace) -> int:
+    """Bytes that each step takes from the kernel anew, having given them back.
+
+    Small objects that keep ranges apart make the heap larger, but change this little: it is that of
+    a heap without them.
+    """
+    heap, kernels = Heap(pinned=False), CpuKernels()
+    _followed(trace, kernels, heap, 0)
+    before = heap.fresh
+    _replay(trace, kernels, heap)
+    return heap.fresh - before
 
 
 def _replay(trace: Trace, kernels: CpuKernels | CudaKernels, heap: Heap | CachingAllocator) -> None:
@@ -139,13 +154,13 @@ def _replay(trace: Trace, kernels: CpuKernels | CudaKernels, heap: Heap | Cachin
     began = max((at for at, e in enumerate(trace.events) if e == (PHASE, "batch")), default=0)
     alone = replace(trace, events=trace.events[began:])
     inside: set[int] = set()
-    for _, _, number, size in steps(alone, kernels):
+    for _, _, number, size, touched in steps(alone, kernels):
         if size < 0:
             heap.end(number + AGAIN if number in inside else number)
             inside.discard(number)
         elif size > 0:
             heap.end(number + AGAIN)
-            heap.begin(number + AGAIN, size)
+            heap.begin(number + AGAIN, touched)
             inside.add(number)
     for number in inside:
         heap.end(number)
@@ -153,26 +168,26 @@ def _replay(trace: Trace, kernels: CpuKernels | CudaKernels, heap: Heap | Cachin
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far above the expectation the truth was on the development models.
+    """How far from the expectation the truth was on the development models.
 
-    The simulated heap lacks the small objects between the large ones, which keep holes apart: what
-    is resident is `process_typical` times as much at the median, `process_factor` at most.
+    Beside the simulated heap stand small objects, which no trace tells: an inference is
+    `process_inference` times as large at the median. The rest is spread: at most `process_factor`.
     """
 
     allocator_factor: float = 1.04
     allocator_more: int = 20 * MIB
-    process_typical: float = 1.08
-    process_factor: float = 1.22
-    process_more: int = 30 * MIB
+    process_inference: float = 1.1
+    process_factor: float = 1.15
+    process_more: int = 12 * MIB
 
     def allocator(self, expected: int) -> int:
         return int(expected * self.allocator_factor) + self.allocator_more
 
-    def process(self, resident: int, expected: int) -> int:
-        return int(max(resident, expected) * self.process_factor) + self.process_more
+    def typical(self, resident: int, *, inference: bool) -> int:
+        return int(resident * self.process_inference) if inference else resident
 
-    def typical(self, resident: int) -> int:
-        return int(resident * self.process_typical)
+    def process(self, typical: int, expected: int) -> int:
+        return int(max(typical, expected) * self.process_factor) + self.process_more
 
 
 class Live:
@@ -199,30 +214,34 @@ class Live:
         return dict(self._by_part)
 
 
-def steps(trace: Trace, kernels: CpuKernels | CudaKernels) -> Iterator[tuple[str, str, int, int]]:
-    """What begins and ends, in order: phase, part if known, number, bytes (-1: it ends).
+def steps(
+    trace: Trace, kernels: CpuKernels | CudaKernels
+) -> Iterator[tuple[str, str, int, int, int]]:
+    """What begins and ends, in order: phase, part if known, number, bytes (-1: it ends), and of
+    these bytes those that are written.
 
     Scratch of an operation lives beside its results, what libraries keep from its first call on.
     """
-    phase, inside, number = "build", 0, -1
+    phase, inside, written, number = "build", 0, 0, -1
     for event in (*trace.events, (PHASE, "")):
         if event[0] != BEGIN and inside:
             number -= 1
-            yield phase, "scratch", number, inside
-            yield phase, "scratch", number, -1
+            yield phase, "scratch", number, inside, written
+            yield phase, "scratch", number, -1, 0
             inside = 0
         if event[0] == PHASE:
             phase = event[1]
         elif event[0] == OPERATION:
             operation = trace.operations[event[1]]
             inside = kernels.scratch(operation)
+            written = int(inside * kernels.written(operation))
             if more := kernels.more(operation):
                 number -= 1
-                yield phase, "runtime", number, more
+                yield phase, "runtime", number, more, more
         elif event[0] == BEGIN:
-            yield phase, "", event[1], event[2]
+            yield phase, "", event[1], event[2], event[2]
         elif event[0] == END:
-            yield phase, "", event[1], -1
+            yield phase, "", event[1], -1, 0
 
 
 def _thinned(curve: list[Point]) -> list[Point]:

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from math import exp, log
+from typing import Any
 
 from dsvm.advise.counts import Work, work_of
-from dsvm.advise.trace import Trace
+from dsvm.advise.trace import Trace, read_operation
 
 CALIBRATED_BAND = (0.75, 1.4)
 REFERENCE_BAND = (0.4, 3.0)
@@ -26,9 +27,13 @@ MOST_SCALING = 16
 """Beyond so many times the processors nothing is known of how a step scales."""
 FLOPS_KINDS = frozenset(
     f"{kind}{end}"
-    for kind in ("gemm", "convolution", "depthwise", "attention", "rnn")
+    for kind in ("gemm", "convolution", "grouped", "attention", "rnn")
     for end in ("", " backward", " half", " backward half")
 )
+LEAST_SHARE = 0.2
+"""What a call costs, and what it moves, is taken from a measured time until so much is left."""
+MOVES_MORE = 8
+"""So many times as much is moved for what is computed as by the most compact of its class."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,37 @@ class StepTime:
 
 @dataclass(frozen=True)
 class Speeds:
-    """Per class (work of one call, seconds it took), sorted; seconds that any call costs."""
+    """Per class (work of one operation, seconds it took), sorted.
+
+    `call`: seconds that any operation costs in a job, Python's part and autograd's included.
+    `moving`: per computing class the seconds for each byte that it moves. `fresh`: seconds per byte
+    of memory that is new to the process, which the kernel has to give and to clear.
+    """
 
     points: dict[str, tuple[tuple[float, float], ...]]
     call: float
+    moving: dict[str, float]
+    fresh: float
     calibrated: bool
 
     def seconds(self, work: Work) -> float:
-        """How long one operation takes."""
+        """How long one operation takes, its memory not new."""
         if work.kind == "nothing":
             return self.call
-        amount = work.flops if work.kind in FLOPS_KINDS else work.bytes
-        points = self.points.get(work.kind) or self.points[_stand_in(work.kind)]
-        return max(self.call, amount / _speed(points, max(1, amount)))
+        known = self._known(work.kind)
+        points = self.points[known]
+        if work.kind not in FLOPS_KINDS:
+            return self.call + work.bytes / _speed(points, max(1, work.bytes))
+        computing = work.flops / _speed(points, max(1, work.flops))
+        return self.call + computing + work.bytes * self.moving.get(known, 0.0)
+
+    def _known(self, kind: str) -> str:
+        """The class itself, or its nearest kin that was measured."""
+        base = kind.removesuffix(" half")
+        for one in (kind, base, base.replace(" strided", ""), base.removesuffix(" backward")):
+            if one in self.points:
+                return one
+        return "elementwise half" if kind != base else "elementwise"
 
 
 def scaling(times: float) -> float:
@@ -63,19 +86,58 @@ def scaling(times: float) -> float:
     return float(min(times, MOST_SCALING) ** SCALING)
 
 
-def step_time(trace: Trace, speeds: Speeds) -> StepTime:
-    """Seconds of the last step of the trace."""
+def step_time(trace: Trace, speeds: Speeds, fresh: int) -> StepTime:
+    """Seconds of the last step of the trace, of which `fresh` bytes are new to the process."""
     expected = sum(speeds.seconds(work_of(one)) for one in trace.last_step())
+    expected += fresh * speeds.fresh
     low, high = CALIBRATED_BAND if speeds.calibrated else REFERENCE_BAND
     return StepTime(expected, expected * low, expected * high, speeds.calibrated)
 
 
-def calibrated(points: Sequence[tuple[str, float, float]], call: float) -> Speeds:
-    """Speeds from what was measured: class, work of one call, seconds."""
-    by_kind: dict[str, list[tuple[float, float]]] = {}
-    for kind, amount, seconds in points:
-        by_kind.setdefault(kind, []).append((amount, seconds))
-    return Speeds({kind: tuple(sorted(one)) for kind, one in by_kind.items()}, call, True)
+def calibrated(told: dict[str, Any]) -> Speeds:
+    """Speeds from what the worker measured: of each point what it called, and its seconds."""
+    by_kind: dict[str, list[tuple[Work, float]]] = {}
+    for operations, taken in told["points"]:
+        work = _main_work(operations)
+        alone = max(taken - told["bare"], taken * LEAST_SHARE)
+        by_kind.setdefault(work.kind, []).append((work, alone))
+    points, moving = {}, {}
+    for kind, measured in by_kind.items():
+        if kind in FLOPS_KINDS:
+            points[kind], moving[kind] = _computing(measured)
+        else:
+            points[kind] = tuple(sorted((work.bytes, taken) for work, taken in measured))
+    return Speeds(points, told["call"], moving, told["fresh"], True)
+
+
+def _computing(
+    measured: Sequence[tuple[Work, float]],
+) -> tuple[tuple[tuple[float, float], ...], float]:
+    """The speed at which a class computes, and seconds for each byte that it moves.
+
+    Of several operations that which moves most for what it computes shows what moving costs.
+    """
+    points = tuple(sorted((work.flops, taken) for work, taken in measured))
+    least = min(work.bytes / work.flops for work, _ in measured)
+    work, taken = max(measured, key=lambda one: one[0].bytes ** 2 / one[0].flops)
+    if work.bytes / work.flops < MOVES_MORE * least:
+        return points, 0.0
+    rest = tuple(one for one in points if one != (work.flops, taken))
+    each = max(0.0, taken - work.flops / _speed(rest, work.flops)) / work.bytes
+    return tuple(
+        sorted(
+            (one.flops, max(took - one.bytes * each, took * LEAST_SHARE))
+            for one, took in measured
+            if one is not work
+        )
+    ), each
+
+
+def _main_work(operations: Sequence[Any]) -> Work:
+    """Of what one run calls, that which does most."""
+    return max(
+        map(work_of, map(read_operation, operations)), key=lambda one: (one.flops, one.bytes)
+    )
 
 
 def reference(threads: int = REFERENCE_THREADS) -> Speeds:
@@ -86,13 +148,8 @@ def reference(threads: int = REFERENCE_THREADS) -> Speeds:
     faster = scaling(threads / REFERENCE_THREADS)
     told = tomllib.loads(files("dsvm.advise").joinpath("reference.toml").read_text("utf-8"))
     points = {kind: tuple((a, s / faster) for a, s in one) for kind, one in told["points"].items()}
-    return Speeds(points, told["call_seconds"], False)
-
-
-def _stand_in(kind: str) -> str:
-    """A class that was not measured runs as its nearest kin."""
-    base = kind.removesuffix(" half").removesuffix(" backward")
-    return base if base in FLOPS_KINDS else "elementwise"
+    moving = {kind: each / faster for kind, each in told["moving"].items()}
+    return Speeds(points, told["call"], moving, told["fresh"], False)
 
 
 def _speed(points: Sequence[tuple[float, float]], amount: float) -> float:

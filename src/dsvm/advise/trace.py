@@ -87,7 +87,7 @@ def read_trace(told: dict[str, Any], inference: bool) -> Trace:
         trained=told["trained"],
         parameter_bytes=told["parameter_bytes"],
         events=tuple(tuple(one) for one in told["events"]),
-        operations=tuple(map(_operation, told["operations"])),
+        operations=tuple(map(read_operation, told["operations"])),
         parts={int(number): part for number, part in told["parts"].items()},
         seconds=told["seconds"],
         inference=inference,
@@ -127,7 +127,8 @@ def failed(told: dict[str, Any]) -> DsvmError:
     return DsvmError(what, cause=told["text"], remedy=remedy, where=where)
 
 
-def _operation(told: list[Any]) -> Operation:
+def read_operation(told: list[Any]) -> Operation:
+    """An operation as the worker tells it."""
     name, args, named, results = told
     return Operation(
         name=name.removeprefix("aten.").removesuffix(".default"),

@@ -102,6 +102,9 @@ def advise(
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="SVG", help="Draw memory over the step.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="HTML", help="Write all of it as one page.")
+    ] = None,
     time_limit: Annotated[
         float, typer.Option("--time-limit", metavar="SECONDS", min=1, help="For the file's code.")
     ] = 180.0,
@@ -117,6 +120,7 @@ def advise(
     The size that is found is what `--size advised` means afterwards in this folder.
     """
     from dsvm.advise.job import job_of
+    from dsvm.advise.page import drawn, page
     from dsvm.errors import UsageError
 
     if history:
@@ -155,7 +159,9 @@ def advise(
         )
     )
     if picture:
-        _draw(found, picture)
+        picture.write_text(drawn(found), "utf-8")
+    if report:
+        report.write_text(page(found, steps), "utf-8")
     _keep(call, found)
     _told(call, found, steps)
     return 0
@@ -219,21 +225,6 @@ def _sizes(call: Call) -> tuple[Size, ...]:
     return load_sizes(call.home, definition_here()).sizes
 
 
-def _draw(found: Estimate, to: Path) -> None:
-    from dsvm.advise.picture import picture
-
-    chosen = found.choice.cheapest
-    name = str(found.job.get("file") or found.job.get("config") or "the job")
-    limit = chosen.size.memory if chosen else None
-    drawn = picture(
-        found.memory.curve,
-        f"Memory of {Path(name).name} over two steps",
-        limit,
-        chosen.size.name if chosen else "",
-    )
-    to.write_text(drawn, "utf-8")
-
-
 def _keep(call: Call, found: Estimate) -> None:
     """What `--size advised` means in this folder, and what measured runs are compared with."""
     from datetime import UTC, datetime
@@ -255,6 +246,8 @@ def _keep(call: Call, found: Estimate) -> None:
 
 def _told(call: Call, found: Estimate, steps: int | None) -> None:
     from dsvm.advise.answer import (
+        CHANGE_COLUMNS,
+        MEMORY_COLUMNS,
         SIZE_COLUMNS,
         as_json,
         change_rows,
@@ -266,11 +259,11 @@ def _told(call: Call, found: Estimate, steps: int | None) -> None:
     if call.json:
         call.console.json(as_json(found, steps))
         return
-    call.console.table(memory_rows(found.memory), ["MEMORY", "EXPECTED", "AT MOST"])
+    call.console.table(memory_rows(found.memory), MEMORY_COLUMNS)
     call.console.data("")
     call.console.table(size_rows(found), SIZE_COLUMNS)
     if found.changes:
         call.console.data("")
-        call.console.table(change_rows(found), ["CHANGE", "MACHINE", "TIME"])
+        call.console.table(change_rows(found), CHANGE_COLUMNS)
     for line in sentences(found, steps):
         call.console.say(line)

@@ -82,16 +82,24 @@ def test_flash_attention_counts_scores_and_values() -> None:
     assert found.flops == 2 * (2 * 3 * 10 * 20 * 8) * 2
 
 
-def test_a_causal_mask_halves_it() -> None:
-    query = tensor(2, 3, 10, 8)
+def causal_share(length: int) -> float:
+    """What is left of the products when a causal mask is given."""
+    query = tensor(2, 3, length, 8)
     name = "_scaled_dot_product_flash_attention_for_cpu"
-
     whole, causal = (
         work_of(call(name, (query, query, query, 0.0, causal), query)).flops
         for causal in (False, True)
     )
+    return causal / whole
 
-    assert causal == whole // 2
+
+def test_a_causal_mask_spares_nothing_within_one_block_of_keys() -> None:
+    assert causal_share(512) == 1
+
+
+def test_a_causal_mask_spares_whole_blocks_of_512_keys() -> None:
+    """Of 1,024 keys half of the rows meet one block, the others both."""
+    assert causal_share(1024) == 0.75
 
 
 def test_its_backward_makes_five_products_for_two() -> None:
@@ -115,3 +123,40 @@ def test_an_lstm_counts_four_gates_of_each_step() -> None:
 
 def test_what_allocates_only_does_nothing() -> None:
     assert work_of(call("empty_like", (tensor(10),), tensor(10))).bytes == 0
+
+
+def test_an_operation_in_place_reads_and_writes_its_first_tensors() -> None:
+    lists = ((tensor(10), tensor(20)), (tensor(10), tensor(20)))
+
+    assert work_of(call("_foreach_add_.List", lists)).bytes == 4 * 3 * (10 + 20)
+
+
+def test_a_lookup_reads_what_it_picks_and_not_the_table() -> None:
+    args = (tensor(50_000, 64), tensor(8, dtype="int64"))
+
+    assert work_of(call("embedding", args, tensor(8, 64))).bytes == 2 * 4 * 8 * 64
+
+
+def test_a_filter_for_each_channel_is_a_class_and_another_when_it_strides() -> None:
+    args = (tensor(2, 6, 8, 8), tensor(6, 1, 3, 3), None)
+    strided = (*args, (2, 2), *MORE[1:], 6)
+
+    kinds = [
+        work_of(call("convolution", one, tensor(2, 6, 8, 8))).kind
+        for one in ((*args, *MORE, 6), strided)
+    ]
+
+    assert kinds == ["depthwise", "depthwise strided"]
+
+
+def test_the_fused_encoder_layer_counts_its_six_products() -> None:
+    batch, length, width, heads = 2, 5, 8, 4
+    weights = (tensor(3 * width, width), tensor(width, width), tensor(32, width), tensor(width, 32))
+    args = (tensor(batch, length, width), width, heads, *weights)
+
+    found = work_of(call("_transformer_encoder_layer_fwd", args, tensor(batch, length, width)))
+
+    products = 3 * width * width + width * width + 2 * 32 * width
+    scores = 2 * batch * length * length * width
+    assert found.kind == "gemm"
+    assert found.flops == 2 * batch * length * products + 2 * scores

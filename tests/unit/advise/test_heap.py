@@ -11,7 +11,7 @@ PAGE = 4096
 
 
 def test_a_large_block_is_given_back() -> None:
-    heap = Heap()
+    heap = Heap(pinned=False)
     for number in range(3):
         heap.begin(number, 64 * MIB)
         heap.end(number)
@@ -21,7 +21,7 @@ def test_a_large_block_is_given_back() -> None:
 
 def test_a_hole_is_kept_below_what_lives() -> None:
     """The first freed block raises the threshold; from then on blocks of its size stay."""
-    heap = Heap()
+    heap = Heap(pinned=False)
     heap.begin(0, 8 * MIB)
     heap.end(0)
     for number in (1, 2):
@@ -32,21 +32,48 @@ def test_a_hole_is_kept_below_what_lives() -> None:
     assert heap.peak >= 25 * MIB
 
 
-def test_a_fixed_threshold_gives_the_hole_back() -> None:
-    heap = Heap(256 * 1024, fixed=True)
-    heap.begin(0, 8 * MIB)
-    heap.end(0)
-    for number in (1, 2):
-        heap.begin(number, 8 * MIB)
-    heap.end(1)
-    heap.begin(3, 8 * MIB)
+def test_a_step_that_gives_back_what_it_took_takes_it_anew() -> None:
+    heap = Heap(pinned=False)
+    for number in range(3):
+        heap.begin(number, 40 * MIB)
+        heap.end(number)
 
-    assert heap.peak < 17 * MIB
+    assert 120 * MIB <= heap.fresh <= 120 * MIB + 6 * PAGE
+
+
+def test_what_stays_below_the_threshold_is_taken_once() -> None:
+    heap = Heap(pinned=False)
+    heap.begin(0, 30 * MIB)
+    heap.end(0)
+    before = heap.fresh
+    for number in range(1, 5):
+        heap.begin(number, 20 * MIB)
+        heap.end(number)
+
+    assert heap.fresh - before < 21 * MIB
+
+
+def test_pinned_ranges_do_not_become_one() -> None:
+    """A large block fits into freed neighbours, but not where objects stay between them."""
+    peaks = []
+    for pinned in (False, True):
+        heap = Heap(pinned=pinned)
+        heap.begin(0, 30 * MIB)
+        heap.end(0)
+        for number in range(1, 30):
+            heap.begin(number, MIB)
+        heap.begin(99, MIB)  # so that the freed ones are no part of the top
+        for number in range(1, 30):
+            heap.end(number)
+        heap.begin(100, 20 * MIB)
+        peaks.append(heap.peak)
+
+    assert peaks[1] > peaks[0] + 10 * MIB
 
 
 @given(st.lists(st.tuples(st.integers(1, 40 * MIB), st.integers(0, 20)), min_size=1, max_size=60))
 def test_resident_is_never_less_than_what_lives(steps: list[tuple[int, int]]) -> None:
-    heap, live, most = Heap(), {}, 0
+    heap, live, most = Heap(pinned=True), {}, 0
     for number, (size, freed) in enumerate(steps):
         heap.begin(number, size)
         live[number] = size

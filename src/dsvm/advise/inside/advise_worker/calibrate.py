@@ -1,13 +1,15 @@
-"""Times some forty operations: `python calibrate.py ASKED.json RESULT.json`.
+"""Times some eighty operations: `python calibrate.py ASKED.json RESULT.json`.
 
-They run in turns, round after round, and of each the shortest run counts: a busy computer only
-makes runs longer, and is seldom busy at all times. Operations give new results each time, as in
-training.
+They run in turns, round after round, and of each the round with the shortest median counts: a busy
+computer only makes runs longer, and is seldom busy at all times. Results are small enough that the
+C library gives the same memory again; what memory costs that is new to the process is timed by
+itself.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,129 +17,233 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 
-SHARE_S = 0.15
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from advise_worker.follow import Follower
+
+SHARE_S = 0.1
 ROUNDS = 8
 LIMIT_S = 75.0
-Point = tuple[str, float, Callable[[], Any]]
+COLD_FROM_S = 5e-5
+FRESH = 64 * 1024**2
+HALF = torch.bfloat16
+Run = Callable[[], Any]
+aten = torch.ops.aten
 
 
 def main(asked_file: str, result_file: str) -> None:
     torch.manual_seed(0)
     began, known = time.perf_counter(), list(_points())
-    call = _shortest(lambda: torch.add(torch.ones(4), 1))
-    taken = [float("inf")] * len(known)
+    told = [_operations(run) for run in known]
+    train, count = _small_steps()
+    runs = [*known, lambda: torch.neg(_TINY), train, _fresh, _again]
+    taken = [float("inf")] * len(runs)
     for turn in range(ROUNDS):
-        for place, (_, _, run) in enumerate(known):
+        for place, run in enumerate(runs):
             if turn and time.perf_counter() - began > LIMIT_S:
                 break
-            taken[place] = min(taken[place], _shortest(run))
-    points = [(kind, amount, best) for (kind, amount, _), best in zip(known, taken, strict=True)]
+            taken[place] = min(taken[place], _usual(run))
+    *best, bare, step, fresh, again = taken
     result = {
-        "points": points, "call": call / 2, "torch": torch.__version__,
+        "points": list(zip(told, best, strict=True)),
+        "bare": bare,
+        "call": step / count,
+        "fresh": (fresh - again) / FRESH,
+        "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-    }  # fmt: skip
+    }
     Path(result_file).write_text(json.dumps(result))
 
 
-def _shortest(run: Callable[[], Any]) -> float:
+def _operations(run: Run) -> list[Any]:
+    """What one run calls, told as a trace tells it."""
     run()
-    best, began = float("inf"), time.perf_counter()
-    while best == float("inf") or time.perf_counter() - began < SHARE_S:
-        at = time.perf_counter()
+    with Follower() as follower:
         run()
-        best = min(best, time.perf_counter() - at)
-    return best
+    return follower.operations
 
 
-def _points() -> Iterator[Point]:
+def _usual(run: Run) -> float:
+    """The median of a tenth of a second, three runs at least.
+
+    Between long runs the caches are filled with something else, as the rest of a step does.
+    """
+    run()
+    cold = _timed(run) > COLD_FROM_S
+    taken, began = [], time.perf_counter()
+    while len(taken) < 3 or time.perf_counter() - began < SHARE_S:
+        if cold:
+            _again()
+        taken.append(_timed(run))
+    return statistics.median(taken)
+
+
+def _timed(run: Run) -> float:
+    at = time.perf_counter()
+    run()
+    return time.perf_counter() - at
+
+
+_TINY = torch.ones(4)
+
+
+def _small_steps() -> tuple[Run, int]:
+    """A step of training so small that only calls cost something, and how many it makes."""
+    body = [one for _ in range(12) for one in (nn.Linear(8, 8), nn.LayerNorm(8), nn.Tanh())]
+    model = nn.Sequential(*body)
+    optimizer = torch.optim.Adam(model.parameters(), foreach=False)
+    x = torch.randn(4, 8)
+
+    def step() -> None:
+        model(x).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    for _ in range(3):
+        step()
+    with Follower() as follower:
+        step()
+    return step, sum(event[0] == 2 for event in follower.events)
+
+
+def _fresh() -> None:
+    torch.empty(FRESH, dtype=torch.uint8).fill_(1)
+
+
+_WARM = torch.empty(FRESH, dtype=torch.uint8)
+
+
+def _again() -> None:
+    _WARM.fill_(1)
+
+
+def _points() -> Iterator[Run]:
     yield from _products()
     yield from _convolutions()
     yield from _sequences()
-    yield from _memory()
+    yield from _elements()
+    yield from _rows()
+    yield from _images()
+    yield from _tables()
 
 
-def _products() -> Iterator[Point]:
-    for dtype, end in ((torch.float32, ""), (torch.bfloat16, " half")):
-        for m, k, n in ((64, 64, 64), (128, 256, 256), (512, 512, 512), (1536, 1536, 1024)):
+def _products() -> Iterator[Run]:
+    shapes = ((64, 64, 64), (128, 256, 256), (512, 512, 512), (2048, 512, 2048), (4096, 32, 1024))
+    for dtype in (torch.float32, HALF):
+        for m, k, n in shapes:
             a, b = torch.randn(m, k).to(dtype), torch.randn(k, n).to(dtype)
-            yield f"gemm{end}", 2 * m * k * n, lambda a=a, b=b: a @ b
+            yield lambda a=a, b=b: aten.mm(a, b)
+    a, b = torch.randn(96, 128, 64), torch.randn(96, 64, 128)
+    yield lambda: aten.bmm(a, b)
 
 
-def _convolutions() -> Iterator[Point]:
-    cases = (
-        (torch.float32, "", ((2, 32, 16, 32, 3), (8, 64, 32, 64, 3), (8, 128, 28, 256, 3))),
-        (torch.bfloat16, " half", ((2, 32, 16, 32, 3), (8, 64, 32, 64, 3))),
+def _convolutions() -> Iterator[Run]:
+    """Batch, channels, side, channels, kernel, groups, stride; the last of each kind moves much."""
+    shapes = (
+        *((2, 32, 16, 32, 3, 1, 1), (8, 64, 32, 64, 3, 1, 1), (8, 128, 28, 256, 3, 1, 1)),
+        *((8, 32, 80, 64, 1, 1, 1), (8, 128, 28, 128, 3, 16, 1), (8, 64, 80, 64, 3, 16, 1)),
+        *((2, 32, 28, 32, 3, 32, 1), (8, 128, 28, 128, 3, 128, 2), (8, 64, 80, 64, 3, 64, 1)),
     )
-    for dtype, end, shapes in cases:
-        for batch, i, side, o, kernel in shapes:
-            yield from _convolution("convolution", end, dtype, (batch, i, side, o, kernel, 1))
-    yield from _convolution("depthwise", "", torch.float32, (8, 128, 28, 128, 3, 128))
+    for dtype in (torch.float32, HALF):
+        for shape in shapes:
+            yield from _convolution(dtype, *shape)
 
 
 def _convolution(
-    kind: str, end: str, dtype: torch.dtype, shape: tuple[int, ...]
-) -> Iterator[Point]:
-    batch, i, side, o, kernel, groups = shape
+    dtype: torch.dtype, batch: int, i: int, side: int, o: int, kernel: int, groups: int, stride: int
+) -> Iterator[Run]:
     x = torch.randn(batch, i, side, side).to(dtype)
     w = torch.randn(o, i // groups, kernel, kernel).to(dtype)
-    y = functional.conv2d(x, w, padding=kernel // 2, groups=groups)
-    amount = 2 * batch * side * side * w.numel()
-    more = ([1, 1], [kernel // 2] * 2, [1, 1], False, [0, 0], groups)
-    yield f"{kind}{end}", amount, lambda: torch.ops.aten.convolution(x, w, None, *more)
-    back = torch.ops.aten.convolution_backward
+    more = ([stride] * 2, [kernel // 2] * 2, [1, 1], False, [0, 0], groups)
+    y = aten.convolution(x, w, None, *more)
     both = [True, True, False]
-    yield f"{kind} backward{end}", 2 * amount, lambda: back(y, x, w, None, *more, both)
+    yield lambda: aten.convolution(x, w, None, *more)
+    yield lambda: aten.convolution_backward(y, x, w, None, *more, both)
 
 
-def _sequences() -> Iterator[Point]:
-    for batch, length in ((4, 64), (8, 256)):
-        q = torch.randn(batch, 8, length, 64, requires_grad=True)
-        amount = 4 * batch * 8 * length * length * 64
-        yield "attention", amount, lambda q=q: functional.scaled_dot_product_attention(q, q, q)
-        out = functional.scaled_dot_product_attention(q, q, q)
-        back = _backward(out, [q])
-        yield "attention backward", amount * 5 // 2, back
-    lstm, x = torch.nn.LSTM(256, 256), torch.randn(32, 16, 256)
-    amount = 2 * 32 * 16 * 4 * 256 * 512
-    yield "rnn", amount, lambda: lstm(x)
-    out = lstm(x)[0]
-    yield "rnn backward", 2 * amount, _backward(out, list(lstm.parameters()))
+def _sequences() -> Iterator[Run]:
+    for dtype in (torch.float32, HALF):
+        for batch, length in ((4, 64), (8, 256)):
+            made = torch.randn(3, batch, 8, length, 64).to(dtype)
+            given = [one.requires_grad_() for one in made]
+            attend = functional.scaled_dot_product_attention
+            yield lambda given=given, attend=attend: attend(*given)
+            yield _backward(attend(*given), given)
+        for batch, length, width in ((32, 16, 256), (32, 64, 512)):
+            lstm = nn.LSTM(width, width).to(dtype)
+            x = torch.randn(length, batch, width).to(dtype)
+            yield lambda lstm=lstm, x=x: lstm(x)
+            yield _backward(lstm(x)[0], list(lstm.parameters()))
 
 
-def _backward(out: torch.Tensor, leaves: list[torch.Tensor]) -> Callable[[], Any]:
+def _backward(out: torch.Tensor, leaves: list[torch.Tensor]) -> Run:
     gradient = torch.ones_like(out)
     return lambda: torch.autograd.grad(out, leaves, gradient, retain_graph=True)
 
 
-def _memory() -> Iterator[Point]:
-    """Bytes are those of all tensors read and written."""
+def _elements() -> Iterator[Run]:
     for count in (10_000, 100_000, 1_000_000, 8_000_000):
         x, y = torch.randn(count), torch.randn(count)
-        yield "elementwise", 12 * count, lambda x=x, y=y: x + y
-        yield "transcendental", 8 * count, lambda x=x: functional.gelu(x)
+        yield lambda x=x, y=y: aten.add(x, y)
+        yield lambda x=x: aten.gelu(x)
+    for count in (100_000, 8_000_000):
+        x, y = torch.randn(count).to(HALF), torch.randn(count).to(HALF)
+        yield lambda x=x, y=y: aten.add(x, y)
+        yield lambda x=x: aten.gelu(x)
     for count in (100_000, 2_000_000):
-        rows = torch.randn(count // 100, 100)
-        yield "softmax", 8 * count, lambda rows=rows: rows.softmax(-1)
-        yield "random", 4 * count, lambda rows=rows: torch.empty_like(rows).bernoulli_(0.5)
-        yield "copy", 8 * count, lambda rows=rows: rows.t().contiguous()
-        norm = torch.ops.aten.native_layer_norm
-        yield "norm", 8 * count, lambda rows=rows, norm=norm: norm(rows, [100], None, None, 1e-5)
-        images = torch.randn(8, 16, count // 12800 + 1, 100)
-        moved = 4 * images.numel()
-        yield "pool", moved * 5 // 4, lambda images=images: functional.avg_pool2d(images, 2)
-        leaf = images.clone().requires_grad_()
-        normed = functional.batch_norm(leaf, None, None, training=True)
-        yield "norm backward", 3 * moved, _backward(normed, [leaf])
-        yield "pool backward", moved * 11 // 4, _backward(functional.max_pool2d(leaf, 2), [leaf])
+        x = torch.empty(count)
+        yield lambda x=x: aten.bernoulli_(x, 0.9)
+        yield lambda count=count: aten.randn([count])
+        heads = torch.randn(4, count // 2000, 8, 64)[..., :62].transpose(1, 2)
+        yield lambda heads=heads: aten.clone(heads, memory_format=torch.contiguous_format)
+        yield lambda x=x: aten._to_copy(x, dtype=HALF)
+        yield lambda count=count: aten.randint(0, 1000, [count])
+
+
+def _rows() -> Iterator[Run]:
+    for dtype in (torch.float32, HALF):
+        for count, width in ((1_000, 100), (20_000, 100), (800, 10_000)):
+            x = torch.randn(count, width).to(dtype)
+            y = aten._log_softmax(x, 1, False)
+            yield lambda x=x: aten._log_softmax(x, 1, False)
+            yield lambda x=x, y=y, d=dtype: aten._log_softmax_backward_data(x, y, 1, d)
+        for count in (500, 8_000):
+            x, w = torch.randn(count, 512).to(dtype), torch.ones(512).to(dtype)
+            _, mean, scale = aten.native_layer_norm(x, [512], w, w, 1e-5)
+            given = (x, x, [512], mean, scale, w, w, [True, True, True])
+            yield lambda x=x, w=w: aten.native_layer_norm(x, [512], w, w, 1e-5)
+            yield lambda given=given: aten.native_layer_norm_backward(*given)
+            yield lambda x=x: aten.sum(x, [0])
+
+
+def _images() -> Iterator[Run]:
+    for dtype in (torch.float32, HALF):
+        for side in (12, 80):
+            x = torch.randn(8, 64, side, side).to(dtype)
+            w, mean, spread = torch.ones(64), torch.zeros(64), torch.ones(64)
+            norm = (w, w, mean, spread, True, 0.1, 1e-5)
+            _, at, scale = aten.native_batch_norm(x, *norm)
+            back = (w, mean, spread, at, scale, True, 1e-5, [True, True, True])
+            yield lambda x=x, norm=norm: aten.native_batch_norm(x, *norm)
+            yield lambda x=x, back=back: aten.native_batch_norm_backward(x, x, *back)
+            pooled, which = aten.max_pool2d_with_indices(x, [2, 2])
+            window = ([2, 2], [2, 2], [0, 0], [1, 1], False)
+            known = (pooled, x, *window, which)
+            yield lambda x=x: aten.max_pool2d_with_indices(x, [2, 2])
+            yield lambda known=known: aten.max_pool2d_with_indices_backward(*known)
+            yield lambda x=x: aten.avg_pool2d(x, [2, 2])
+
+
+def _tables() -> Iterator[Run]:
     table, at = torch.randn(20_000, 128), torch.randint(0, 20_000, (8_192,))
-    moved = 4 * 128 * (20_000 + 8_192)
-    yield "index", moved, lambda: functional.embedding(at, table)
     picked = torch.randn(8_192, 128)
-    back = torch.ops.aten.embedding_dense_backward
-    yield "scatter", moved, lambda: back(picked, at, 20_000, -1, False)
-    yield "integers", 8 * 100_000, lambda: torch.randint(0, 1000, (100_000,))
+    yield lambda: aten.embedding(table, at)
+    yield lambda: aten.embedding_dense_backward(picked, at, 20_000, -1, False)
+    scores, labels = torch.randn(8_192, 500), torch.randint(0, 500, (8_192,))
+    loss, weight = aten.nll_loss_forward(scores, labels, None, 1, -100)
+    yield lambda: aten.nll_loss_backward(loss, scores, labels, None, 1, -100, weight)
 
 
 if __name__ == "__main__":
