@@ -16,11 +16,15 @@ TERA, GIGA = 1e12, 1e9
 
 @dataclass(frozen=True)
 class Gpu:
-    """Peaks: operations a second in 32 bits and in 16 on tensor cores, bytes a second."""
+    """Peaks: operations a second in 32 bits and in 16 on tensor cores, bytes a second.
+
+    `source` is who publishes them: a title and an address.
+    """
 
     fp32: float
     half: float
     bandwidth: float
+    source: str
 
 
 @dataclass(frozen=True)

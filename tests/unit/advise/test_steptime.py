@@ -90,3 +90,10 @@ def test_a_faster_gpu_is_faster() -> None:
     taken = [known.seconds(known.by_name[name], work) for name in ("T4", "A100", "H100")]
 
     assert taken == sorted(taken, reverse=True)
+
+
+def test_every_gpu_has_peaks_and_names_their_source() -> None:
+    for name, gpu in load_gpus().by_name.items():
+        assert "https://" in gpu.source, name
+        assert gpu.half >= gpu.fp32 > 0, name
+        assert gpu.bandwidth > 0, name
