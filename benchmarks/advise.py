@@ -43,10 +43,10 @@ SETTINGS = (
 TRACKED = "-adam-fp32-0"
 """The setting in which torch's MemTracker is asked, too."""
 BATCHES = {
-    "vgg": 16, "densenet": 12, "convnext": 12, "efficient": 16, "inception": 16, "resnext": 24,
-    "fcn": 8, "video3d": 6, "autoencoder": 64, "vit": 12, "mixer": 24, "gpt": 8, "seq2seq": 16,
-    "mixture": 12, "wordlstm": 32, "tagger": 48, "tcn": 24, "graph": 10, "recommender": 2048,
-    "diffusion": 6, "gan": 16, "tabnet": 1024,
+    "t5": 8, "llama": 4, "swin": 8, "coat": 16, "senet": 4, "contrast": 32, "speech": 8,
+    "textcnn": 64, "gat": 32, "nerf": 1024, "detect": 8, "fire": 36, "wide": 28, "shuffle": 28,
+    "wordgru": 20, "masked": 10, "linear": 3, "wave": 5, "points": 8, "variational": 32,
+    "superres": 3, "factors": 4000,
 }  # fmt: skip
 TEXT = """\
 Models that were not used to fit any constant, each traced without its tensors and then run truly

@@ -65,7 +65,7 @@ _KINDS = {
     "nothing": ("empty", "empty_like", "empty_strided", "new_empty_strided", "new_empty"),
     "transcendental": (
         *("gelu", "gelu_backward", "silu", "silu_backward", "tanh", "sigmoid", "exp", "log", "pow"),
-        *("erf", "softplus", "mish", "cos", "sin"),
+        *("erf", "softplus", "mish", "cos", "sin", "_prelu_kernel", "_prelu_kernel_backward"),
     ),
     "softmax": ("_softmax", "_safe_softmax", "_log_softmax"),
     "softmax backward": ("_softmax_backward_data", "_log_softmax_backward_data"),
@@ -82,10 +82,10 @@ _KINDS = {
     "copy": ("clone", "cat", "copy", "stack"),
     "cast": ("_to_copy",),
     "reduce": ("mean", "sum", "_adaptive_avg_pool2d", "amax", "var"),
-    "pool": ("avg_pool2d", "upsample_nearest2d", "upsample_bilinear2d"),
-    "largest": ("max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d"),
+    "pool": ("avg_pool2d", "avg_pool3d", "upsample_nearest2d", "upsample_bilinear2d"),
+    "largest": ("max_pool3d_with_indices", "adaptive_max_pool2d"),
     "pool backward": (
-        *("max_pool2d_with_indices_backward", "avg_pool2d_backward"),
+        *("max_pool2d_with_indices_backward", "avg_pool2d_backward", "avg_pool3d_backward"),
         *("upsample_nearest2d_backward", "upsample_bilinear2d_backward"),
     ),
 }
@@ -109,26 +109,42 @@ def _each_pass(source: Tensor, weight: Tensor, result: Tensor, transposed: bool)
     return 2 * at.shape[0] * prod(at.shape[2:]) * weight.elements
 
 
-def _convolution_kind(weight: Tensor, groups: int, stride: Any) -> str:
-    """Of those with a filter for each channel, oneDNN has no quick kernel when they stride."""
+FEW = 8
+"""Channels below which oneDNN pads, and computes for nothing."""
+
+
+def _convolution_kind(
+    weight: Tensor, groups: int, stride: Any, dilation: Any, transposed: bool
+) -> str:
+    """oneDNN's kernels differ by what they are given: those of one filter for each channel are
+    quick for three by three without stride only."""
     if groups == 1:
-        return "convolution"
+        if weight.shape[1 if transposed else 0] < FEW:
+            return "narrow"
+        return "dilated" if _above_one(dilation) else "convolution"
     if weight.shape[1] > 1:
         return "grouped"
-    strides = any(one > 1 for one in stride) if isinstance(stride, tuple) else False
-    return "depthwise strided" if strides else "depthwise"
+    if prod(weight.shape[2:]) > 3 ** len(weight.shape[2:]):
+        return "depthwise wide"
+    return "depthwise strided" if _above_one(stride) else "depthwise"
+
+
+def _above_one(given: Any) -> bool:
+    return isinstance(given, tuple) and any(one > 1 for one in given)
 
 
 def _convolution(one: Operation) -> tuple[str, int]:
     source, weight, result = one.args[0], one.args[1], one.results[0]
-    kind = _convolution_kind(weight, one.args[8], one.args[3])
+    _, _, _, stride, _, dilation, transposed, _, groups = one.args[:9]
+    kind = _convolution_kind(weight, groups, stride, dilation, transposed)
     return kind, _each_pass(source, weight, result, one.args[6])
 
 
 def _convolution_backward(one: Operation) -> tuple[str, int]:
     gradient, source, weight = one.args[:3]
     passes = sum(bool(wanted) for wanted in one.args[10][:2])
-    kind = f"{_convolution_kind(weight, one.args[9], one.args[4])} backward"
+    stride, _, dilation, transposed, _, groups = one.args[4:10]
+    kind = f"{_convolution_kind(weight, groups, stride, dilation, transposed)} backward"
     return kind, passes * _each_pass(source, weight, gradient, one.args[7])
 
 
@@ -178,6 +194,18 @@ def _encoder_layer(one: Operation) -> tuple[str, int]:
     return "gemm", 2 * batch * length * (weights + 2 * length * width)
 
 
+def _native_attention(one: Operation) -> tuple[str, int]:
+    """The fused attention of an inference: its two matrices, and its scores."""
+    batch, length, width = one.args[0].shape
+    weights = sum(t.elements for t in one.tensors if len(t.shape) == 2)
+    return "gemm", 2 * batch * length * (weights + 2 * length * width)
+
+
+def _largest(one: Operation) -> tuple[str, int]:
+    """A comparison for each element of each window."""
+    return "largest", one.results[0].elements * prod(one.args[1])
+
+
 def _inside_encoder_layer(one: Operation) -> int:
     """Bytes that it writes and reads on its way: what each product gives, and the scores thrice."""
     source, heads = one.args[0], one.args[2]
@@ -205,6 +233,8 @@ _RULES: dict[str, Callable[[Operation], tuple[str, int]]] = {
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "_scaled_dot_product_flash_attention_for_cpu_backward": _attention_backward,
     "_transformer_encoder_layer_fwd": _encoder_layer,
+    "_native_multi_head_attention": _native_attention,
+    "max_pool2d_with_indices": _largest,
     "mkldnn_rnn_layer": _rnn,
     "mkldnn_rnn_layer_backward": _rnn_backward,
 }

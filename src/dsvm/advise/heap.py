@@ -22,19 +22,15 @@ ALIGN = 96
 """What an aligned request asks for on top; small objects take what is left over of it."""
 
 
-PINNED_EVERY = 14
-"""After so many blocks of a job that trains, a small object stays between two of them: a state, a
-node of autograd. Ranges beside it never become one. Found on the development models."""
-
-
 class Heap:
     """One arena: blocks by number, free ranges by address and by size.
 
-    In bytes, `peak` is the most that was resident, `fresh` all that the kernel gave. In one that is
-    `pinned` small objects stay between the blocks, as they do while a job trains.
+    In bytes, `peak` is the most that was resident, `fresh` all that the kernel gave. After each
+    `pinned` blocks a small object stays between two of them (a state, a node of autograd), and
+    ranges beside it never become one; 0: never.
     """
 
-    def __init__(self, *, pinned: bool) -> None:
+    def __init__(self, *, pinned: int) -> None:
         self.threshold = FIRST_THRESHOLD
         self.peak = self.fresh = 0
         self._pinned = pinned
@@ -100,7 +96,7 @@ class Heap:
     def _pin(self) -> int:
         """Bytes of an object that stays before the next block."""
         self._taken += 1
-        return ALIGN if self._pinned and self._taken % PINNED_EVERY == 0 else 0
+        return ALIGN if self._pinned and self._taken % self._pinned == 0 else 0
 
     def _give(self, start: int, size: int) -> None:
         start, size = self._free.merged(start, size)

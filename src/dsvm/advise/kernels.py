@@ -80,7 +80,7 @@ def _convolution(one: Operation) -> int:
     if source.layout == "l":
         return int(weight.bytes)
     if one.args[6]:
-        return 2 * result.bytes + int(weight.bytes)
+        return int(max(2 * _blocked(result), _blocked(source)) + weight.bytes)
     inside = _padded(result)
     peak = max(_blocked(source) + inside, inside + result.bytes)
     return int(peak - result.bytes + weight.bytes + _contiguous(source))
@@ -93,8 +93,9 @@ def _convolution_backward(one: Operation) -> int:
     given = sum(result.bytes for result in one.results)
     if source.layout == "l":
         return int(2 * weight.bytes)
-    data = _padded(gradient) + weight.bytes + (_blocked(source) + known if wants[0] else 0)
-    inner = _blocked(source) + _padded(gradient) + weight.bytes
+    arrived = _blocked(gradient) if one.args[7] else _padded(gradient)
+    data = arrived + weight.bytes + (_blocked(source) + known if wants[0] else 0)
+    inner = _blocked(source) + arrived + weight.bytes
     weights = known + max(inner, 2 * weight.bytes)
     return int(max(data, weights) - given + _contiguous(gradient))
 
@@ -124,15 +125,29 @@ def _encoder_layer(one: Operation) -> int:
     batch, length = source.shape[0], source.shape[1]
     scores = source.item * batch * heads * length * length
     widest = max((t.shape[0] for t in one.tensors if len(t.shape) == 2), default=0)
-    return int(max(4 * source.bytes + scores, 2 * source.item * batch * length * widest))
+    return int(max(3 * source.bytes + scores, 2 * source.item * batch * length * widest))
+
+
+def _native_attention(one: Operation) -> int:
+    """The fused attention of an inference: queries, keys and values twice, or all scores."""
+    source, heads = one.args[0], one.args[4]
+    batch, length = source.shape[0], source.shape[1]
+    scores = source.item * batch * heads * length * length
+    return int(max(5 * source.bytes, 2 * source.bytes + scores))
 
 
 def _batch_norm_backward(one: Operation) -> int:
     return int(one.args[1].bytes)
 
 
-def _embedding_backward(one: Operation) -> int:
-    return _contiguous(one.args[0])
+def _copies(one: Operation) -> int:
+    """Kernels that need their tensors contiguous copy those that are not."""
+    return sum(_contiguous(tensor) for tensor in one.tensors)
+
+
+def _upsample(one: Operation) -> int:
+    """Both are brought into channels-last order and back."""
+    return one.args[0].bytes + one.results[0].bytes if one.args[0].layout == "c" else 0
 
 
 def _safe_softmax(one: Operation) -> int:
@@ -146,7 +161,15 @@ _RULES: dict[str, Callable[[Operation], int]] = {
     "mkldnn_rnn_layer": _rnn,
     "mkldnn_rnn_layer_backward": _rnn_backward,
     "native_batch_norm_backward": _batch_norm_backward,
-    "embedding_dense_backward": _embedding_backward,
+    "embedding_dense_backward": _copies,
+    "_softmax": _copies,
+    "_softmax_backward_data": _copies,
+    "_log_softmax": _copies,
+    "_log_softmax_backward_data": _copies,
+    "native_layer_norm": _copies,
+    "native_layer_norm_backward": _copies,
+    "upsample_nearest2d": _upsample,
     "_safe_softmax": _safe_softmax,
     "_transformer_encoder_layer_fwd": _encoder_layer,
+    "_native_multi_head_attention": _native_attention,
 }

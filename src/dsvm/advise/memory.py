@@ -73,15 +73,17 @@ class Memory:
 
 def cpu_memory(trace: Trace, runtime: Runtime, bounds: Bounds) -> Memory:
     """What the job takes on this host's kind of CPU."""
-    heap, kernels = Heap(pinned=not trace.inference), CpuKernels()
+    inference = trace.inference
+    heap = Heap(pinned=bounds.pinned_inference if inference else bounds.pinned_training)
+    kernels = CpuKernels()
     peak, curve = _followed(trace, kernels, heap, runtime.heap)
-    typical = bounds.typical(heap.peak + runtime.resident, inference=trace.inference)
-    process_upper = bounds.process(typical, peak.total)
+    resident = heap.peak + runtime.resident
+    process_upper = bounds.process(max(resident, peak.total), inference=inference)
     return Memory(
         expected=peak.total,
         upper=bounds.allocator(peak.total),
         parts={**dict.fromkeys(PARTS, 0), **peak.parts},
-        process_expected=typical,
+        process_expected=max(peak.total, bounds.typical(resident, inference=inference)),
         process_upper=process_upper,
         machine=process_upper + runtime.imported + SYSTEM,
         imported=runtime.imported,
@@ -139,7 +141,7 @@ def _fresh(trace: Trace) -> int:
     Small objects that keep ranges apart make the heap larger, but change this little: it is that of
     a heap without them.
     """
-    heap, kernels = Heap(pinned=False), CpuKernels()
+    heap, kernels = Heap(pinned=0), CpuKernels()
     _followed(trace, kernels, heap, 0)
     before = heap.fresh
     _replay(trace, kernels, heap)
@@ -168,26 +170,34 @@ def _replay(trace: Trace, kernels: CpuKernels | CudaKernels, heap: Heap | Cachin
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far from the expectation the truth was on the development models.
+    """How far from the simulation the truth was on the development models.
 
-    Beside the simulated heap stand small objects, which no trace tells: an inference is
-    `process_inference` times as large at the median. The rest is spread: at most `process_factor`.
+    Small objects that no trace tells stay between the blocks of the heap: one after so many blocks
+    (`pinned`) made the truth least scattered. Then a process took `typical` of the simulated one at
+    the median, and at most `factor` of it and `more`. An inference has fewer such objects, and is
+    smaller, so that what is not simulated weighs more.
     """
 
     allocator_factor: float = 1.04
     allocator_more: int = 20 * MIB
-    process_inference: float = 1.1
-    process_factor: float = 1.15
-    process_more: int = 12 * MIB
+    pinned_training: int = 7
+    pinned_inference: int = 14
+    typical_training: float = 0.93
+    typical_inference: float = 0.95
+    factor_training: float = 1.1
+    factor_inference: float = 1.12
+    more_inference: int = 30 * MIB
 
     def allocator(self, expected: int) -> int:
         return int(expected * self.allocator_factor) + self.allocator_more
 
     def typical(self, resident: int, *, inference: bool) -> int:
-        return int(resident * self.process_inference) if inference else resident
+        return int(resident * (self.typical_inference if inference else self.typical_training))
 
-    def process(self, typical: int, expected: int) -> int:
-        return int(max(typical, expected) * self.process_factor) + self.process_more
+    def process(self, resident: int, *, inference: bool) -> int:
+        if inference:
+            return int(resident * self.factor_inference) + self.more_inference
+        return int(resident * self.factor_training)
 
 
 class Live:

@@ -20,6 +20,8 @@ from dsvm.advise.trace import Trace, read_operation
 
 CALIBRATED_BAND = (0.75, 1.4)
 REFERENCE_BAND = (0.4, 3.0)
+IN_A_JOB = 1.08
+"""A step takes so much more than its operations alone: the median of the development models."""
 REFERENCE_THREADS = 2
 SCALING = 0.8
 """A step with p times the processors takes p^-0.8 of the time: the usual loss by what is serial."""
@@ -27,7 +29,10 @@ MOST_SCALING = 16
 """Beyond so many times the processors nothing is known of how a step scales."""
 FLOPS_KINDS = frozenset(
     f"{kind}{end}"
-    for kind in ("gemm", "convolution", "grouped", "attention", "rnn")
+    for kind in (
+        *("gemm", "convolution", "narrow", "dilated", "grouped", "depthwise wide", "attention"),
+        *("rnn", "largest"),
+    )
     for end in ("", " backward", " half", " backward half")
 )
 LEAST_SHARE = 0.2
@@ -75,7 +80,8 @@ class Speeds:
     def _known(self, kind: str) -> str:
         """The class itself, or its nearest kin that was measured."""
         base = kind.removesuffix(" half")
-        for one in (kind, base, base.replace(" strided", ""), base.removesuffix(" backward")):
+        kin = base.replace(" strided", "")
+        for one in (kind, base, kin, kin.removesuffix(" backward")):
             if one in self.points:
                 return one
         return "elementwise half" if kind != base else "elementwise"
@@ -89,7 +95,7 @@ def scaling(times: float) -> float:
 def step_time(trace: Trace, speeds: Speeds, fresh: int) -> StepTime:
     """Seconds of the last step of the trace, of which `fresh` bytes are new to the process."""
     expected = sum(speeds.seconds(work_of(one)) for one in trace.last_step())
-    expected += fresh * speeds.fresh
+    expected = IN_A_JOB * expected + fresh * speeds.fresh
     low, high = CALIBRATED_BAND if speeds.calibrated else REFERENCE_BAND
     return StepTime(expected, expected * low, expected * high, speeds.calibrated)
 

@@ -11,7 +11,7 @@ PAGE = 4096
 
 
 def test_a_large_block_is_given_back() -> None:
-    heap = Heap(pinned=False)
+    heap = Heap(pinned=0)
     for number in range(3):
         heap.begin(number, 64 * MIB)
         heap.end(number)
@@ -21,7 +21,7 @@ def test_a_large_block_is_given_back() -> None:
 
 def test_a_hole_is_kept_below_what_lives() -> None:
     """The first freed block raises the threshold; from then on blocks of its size stay."""
-    heap = Heap(pinned=False)
+    heap = Heap(pinned=0)
     heap.begin(0, 8 * MIB)
     heap.end(0)
     for number in (1, 2):
@@ -33,7 +33,7 @@ def test_a_hole_is_kept_below_what_lives() -> None:
 
 
 def test_a_step_that_gives_back_what_it_took_takes_it_anew() -> None:
-    heap = Heap(pinned=False)
+    heap = Heap(pinned=0)
     for number in range(3):
         heap.begin(number, 40 * MIB)
         heap.end(number)
@@ -42,7 +42,7 @@ def test_a_step_that_gives_back_what_it_took_takes_it_anew() -> None:
 
 
 def test_what_stays_below_the_threshold_is_taken_once() -> None:
-    heap = Heap(pinned=False)
+    heap = Heap(pinned=0)
     heap.begin(0, 30 * MIB)
     heap.end(0)
     before = heap.fresh
@@ -56,7 +56,7 @@ def test_what_stays_below_the_threshold_is_taken_once() -> None:
 def test_pinned_ranges_do_not_become_one() -> None:
     """A large block fits into freed neighbours, but not where objects stay between them."""
     peaks = []
-    for pinned in (False, True):
+    for pinned in (0, 7):
         heap = Heap(pinned=pinned)
         heap.begin(0, 30 * MIB)
         heap.end(0)
@@ -73,7 +73,7 @@ def test_pinned_ranges_do_not_become_one() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 40 * MIB), st.integers(0, 20)), min_size=1, max_size=60))
 def test_resident_is_never_less_than_what_lives(steps: list[tuple[int, int]]) -> None:
-    heap, live, most = Heap(pinned=True), {}, 0
+    heap, live, most = Heap(pinned=7), {}, 0
     for number, (size, freed) in enumerate(steps):
         heap.begin(number, size)
         live[number] = size

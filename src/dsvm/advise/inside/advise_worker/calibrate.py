@@ -1,4 +1,4 @@
-"""Times some eighty operations: `python calibrate.py ASKED.json RESULT.json`.
+"""Times some hundred and fifty operations: `python calibrate.py ASKED.json RESULT.json`.
 
 They run in turns, round after round, and of each the round with the shortest median counts: a busy
 computer only makes runs longer, and is seldom busy at all times. Results are small enough that the
@@ -140,23 +140,25 @@ def _products() -> Iterator[Run]:
 
 
 def _convolutions() -> Iterator[Run]:
-    """Batch, channels, side, channels, kernel, groups, stride; the last of each kind moves much."""
+    """Batch, channels, side, channels, kernel, groups, stride, dilation."""
     shapes = (
-        *((2, 32, 16, 32, 3, 1, 1), (8, 64, 32, 64, 3, 1, 1), (8, 128, 28, 256, 3, 1, 1)),
-        *((8, 32, 80, 64, 1, 1, 1), (8, 128, 28, 128, 3, 16, 1), (8, 64, 80, 64, 3, 16, 1)),
-        *((2, 32, 28, 32, 3, 32, 1), (8, 128, 28, 128, 3, 128, 2), (8, 64, 80, 64, 3, 64, 1)),
+        *((2, 32, 16, 32, 3, 1, 1, 1), (8, 64, 32, 64, 3, 1, 1, 1), (8, 128, 28, 256, 3, 1, 1, 1)),
+        *((8, 32, 80, 64, 1, 1, 1, 1), (8, 32, 64, 1, 3, 1, 1, 1), (8, 64, 32, 64, 3, 1, 1, 4)),
+        *((8, 128, 28, 128, 3, 16, 1, 1), (8, 64, 80, 64, 3, 16, 1, 1)),
+        *((2, 32, 28, 32, 3, 32, 1, 1), (8, 64, 80, 64, 3, 64, 1, 1)),
+        *((8, 128, 28, 128, 3, 128, 2, 1), (8, 96, 32, 96, 5, 96, 1, 1)),
     )
     for dtype in (torch.float32, HALF):
         for shape in shapes:
             yield from _convolution(dtype, *shape)
 
 
-def _convolution(
-    dtype: torch.dtype, batch: int, i: int, side: int, o: int, kernel: int, groups: int, stride: int
-) -> Iterator[Run]:
+def _convolution(dtype: torch.dtype, *shape: int) -> Iterator[Run]:
+    batch, i, side, o, kernel, groups, stride, dilation = shape
     x = torch.randn(batch, i, side, side).to(dtype)
     w = torch.randn(o, i // groups, kernel, kernel).to(dtype)
-    more = ([stride] * 2, [kernel // 2] * 2, [1, 1], False, [0, 0], groups)
+    around = dilation * (kernel // 2)
+    more = ([stride] * 2, [around] * 2, [dilation] * 2, False, [0, 0], groups)
     y = aten.convolution(x, w, None, *more)
     both = [True, True, False]
     yield lambda: aten.convolution(x, w, None, *more)
@@ -232,6 +234,7 @@ def _images() -> Iterator[Run]:
             window = ([2, 2], [2, 2], [0, 0], [1, 1], False)
             known = (pooled, x, *window, which)
             yield lambda x=x: aten.max_pool2d_with_indices(x, [2, 2])
+            yield lambda x=x: aten.max_pool2d_with_indices(x, [3, 3], [1, 1], [1, 1])
             yield lambda known=known: aten.max_pool2d_with_indices_backward(*known)
             yield lambda x=x: aten.avg_pool2d(x, [2, 2])
 
