@@ -82,8 +82,10 @@ _KINDS = {
     "copy": ("clone", "cat", "copy", "stack"),
     "cast": ("_to_copy",),
     "reduce": ("mean", "sum", "_adaptive_avg_pool2d", "amax", "var"),
-    "pool": ("avg_pool2d", "avg_pool3d", "upsample_nearest2d", "upsample_bilinear2d"),
-    "largest": ("max_pool3d_with_indices", "adaptive_max_pool2d"),
+    "pool": (
+        *("avg_pool2d", "avg_pool3d", "adaptive_max_pool2d"),
+        *("upsample_nearest2d", "upsample_bilinear2d"),
+    ),
     "pool backward": (
         *("max_pool2d_with_indices_backward", "avg_pool2d_backward", "avg_pool3d_backward"),
         *("upsample_nearest2d_backward", "upsample_bilinear2d_backward"),
@@ -183,19 +185,11 @@ def _pairs(query: Tensor, key: Tensor, *, causal: bool) -> int:
     return batch * heads * met
 
 
-def _encoder_layer(one: Operation) -> tuple[str, int]:
-    """The fused encoder layer of an inference: all products of its matrices, and of its scores.
+def _fused_attention(one: Operation) -> tuple[str, int]:
+    """Fused layers of an inference: the products of all their matrices, and of their scores.
 
-    Source: torch `aten/src/ATen/native/transformers/transformer.cpp`.
+    Source: torch `aten/src/ATen/native/transformers/transformer.cpp`, `attention.cpp`.
     """
-    source = one.args[0]
-    batch, length, width = source.shape
-    weights = sum(t.elements for t in one.tensors if len(t.shape) == 2)
-    return "gemm", 2 * batch * length * (weights + 2 * length * width)
-
-
-def _native_attention(one: Operation) -> tuple[str, int]:
-    """The fused attention of an inference: its two matrices, and its scores."""
     batch, length, width = one.args[0].shape
     weights = sum(t.elements for t in one.tensors if len(t.shape) == 2)
     return "gemm", 2 * batch * length * (weights + 2 * length * width)
@@ -232,9 +226,10 @@ _RULES: dict[str, Callable[[Operation], tuple[str, int]]] = {
     "convolution_backward": _convolution_backward,
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "_scaled_dot_product_flash_attention_for_cpu_backward": _attention_backward,
-    "_transformer_encoder_layer_fwd": _encoder_layer,
-    "_native_multi_head_attention": _native_attention,
+    "_transformer_encoder_layer_fwd": _fused_attention,
+    "_native_multi_head_attention": _fused_attention,
     "max_pool2d_with_indices": _largest,
+    "max_pool3d_with_indices": _largest,
     "mkldnn_rnn_layer": _rnn,
     "mkldnn_rnn_layer_backward": _rnn_backward,
 }

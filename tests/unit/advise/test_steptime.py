@@ -6,7 +6,7 @@ import pytest
 
 from dsvm.advise.counts import Work
 from dsvm.advise.gpus import load_gpus
-from dsvm.advise.steptime import calibrated, reference, step_time
+from dsvm.advise.steptime import FLOPS_KINDS, calibrated, reference, step_time
 from dsvm.advise.trace import Trace
 
 CALL = 1e-5
@@ -81,6 +81,14 @@ def test_the_reference_knows_every_class_that_has_no_kin() -> None:
     assert not speeds.calibrated
     for kind in ("gemm", "convolution", "depthwise", "attention", "rnn", "elementwise"):
         assert speeds.seconds(Work(kind, 10**9, 10**6)) > 0
+
+
+def test_the_reference_was_measured_for_every_class_that_computes() -> None:
+    """Else floating-point operations would be taken for bytes."""
+    ends = ("backward", "backward half")
+    never = {f"{kind} {end}" for kind in ("gemm", "largest") for end in ends}
+
+    assert FLOPS_KINDS - set(reference().points) == never
 
 
 def test_a_faster_gpu_is_faster() -> None:
