@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dsvm.home import Home
-from tests.console_blocks import CHECKOUT, Line, shown
-from tests.system.typed import Dsvm
+from tests.console_blocks import CHECKOUT, shown
+from tests.system.typed import Dsvm, typed_by_a_reader
 
 PAGE = "docs/advise.md"
 FILES = re.compile(r"^```python (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,25 +30,11 @@ def folder(dsvm: Dsvm, tmp_path: Path) -> Iterator[Path]:
     dsvm("rm", "gpt", "--yes")
 
 
-def typed(line: Line, folder: Path, home: Home) -> None:
-    done = subprocess.run(
-        ["sh", "-c", line.text],
-        cwd=folder,
-        env={**os.environ, "DSVM_HOME": str(home.root)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-
-
 def test_a_model_is_advised_and_runs_within_the_size_that_was_chosen(
     folder: Path, home: Home, dsvm: Dsvm
 ) -> None:
     for line in shown([PAGE]):
-        typed(line, folder, home)
+        typed_by_a_reader(line.text, folder, home, timeout_s=1800)
 
     machine = json.loads(dsvm("ls", "--json", cwd=folder).stdout)
     last = json.loads(dsvm("advise", "--history", "--json").stdout)[-1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 from dsvm.home import Home
 from dsvm.machines.machine import Machine
 from tests.console_blocks import CHECKOUT, Line, shown
-from tests.system.typed import Dsvm
+from tests.system.typed import Dsvm, typed_by_a_reader
 
 # Beginnings of lines that are not run here, and why.
 NOT_RUN = {
@@ -56,18 +54,8 @@ def lab(
 @pytest.mark.parametrize("line", LINES, ids=str)
 def test_a_line_of_the_docs_works(line: Line, lab: Path, home: Home) -> None:
     asks = line.text.startswith(("./dsvm rm", "./dsvm env reset", "./dsvm restore"))
-    done = subprocess.run(
-        ["sh", "-c", f"{line.text} --yes" if asks else line.text],
-        cwd=lab,
-        env={**os.environ, "DSVM_HOME": str(home.root)},
-        input="exit\n" if line.text == "./dsvm ssh" else "",
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
+    text = f"{line.text} --yes" if asks else line.text
+    typed_by_a_reader(text, lab, home, stdin="exit\n" if line.text == "./dsvm ssh" else "")
 
 
 def test_every_reason_not_to_run_a_line_is_still_needed() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from dsvm.home import Home
 from tests.console_blocks import CHECKOUT, WALKTHROUGH
 from tests.system.project import Project
-from tests.system.typed import Dsvm
+from tests.system.typed import Dsvm, typed_by_a_reader
 
 PAGE = (CHECKOUT / WALKTHROUGH[0]).read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(toml|console|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -26,18 +24,7 @@ def typed(block: str, folder: Path, home: Home) -> str:
         command = line.removeprefix("$ ")
         if command == MADE:
             continue
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=folder,
-            env={**os.environ, "DSVM_HOME": str(home.root)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        told += done.stdout
+        told += typed_by_a_reader(command, folder, home, shell="bash")
     return told
 
 

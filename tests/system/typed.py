@@ -57,6 +57,30 @@ class Dsvm:
         )
 
 
+def typed_by_a_reader(
+    line: str,
+    folder: Path,
+    home: Home,
+    *,
+    shell: str = "sh",
+    stdin: str = "",
+    timeout_s: float = 900,
+) -> str:
+    """What a line of the documentation prints, typed in a folder with `./dsvm`; it must work."""
+    done = subprocess.run(
+        [shell, "-c", line],
+        cwd=folder,
+        env={**os.environ, "DSVM_HOME": str(home.root)},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
 def install_host_packages(home: Home) -> None:
     """As the first `up` does: tests of single rooms need the same programs."""
     prepare("auto", home, Silent(), agree=lambda question: True)

@@ -75,8 +75,8 @@ def cpu_memory(trace: Trace, runtime: Runtime, bounds: Bounds) -> Memory:
     """What the job takes on this host's kind of CPU."""
     inference = trace.inference
     heap = Heap(pinned=bounds.pinned_inference if inference else bounds.pinned_training)
-    kernels = CpuKernels()
-    peak, curve = _followed(trace, kernels, heap, runtime.heap)
+    peak, curve = _followed(trace, CpuKernels(), runtime.heap)
+    _simulate(trace, CpuKernels(), heap)
     resident = heap.peak + runtime.resident
     process_upper = bounds.process(max(resident, peak.total), inference=inference)
     return Memory(
@@ -99,7 +99,8 @@ def cuda_memory(trace: Trace, runtime: Runtime) -> Memory:
     `machine` is the memory of the machine around it. Not tested on a GPU.
     """
     allocator = CachingAllocator()
-    peak, curve = _followed(trace, CudaKernels(), allocator, 0)
+    peak, curve = _followed(trace, CudaKernels(), 0)
+    _simulate(trace, CudaKernels(), allocator)
     expected = max(peak.total, allocator.peak_allocated)
     reserved = allocator.peak_reserved + CONTEXT
     return Memory(
@@ -115,24 +116,33 @@ def cuda_memory(trace: Trace, runtime: Runtime) -> Memory:
 
 
 def _followed(
-    trace: Trace, kernels: CpuKernels | CudaKernels, heap: Heap | CachingAllocator, runtime: int
+    trace: Trace, kernels: CpuKernels | CudaKernels, runtime: int
 ) -> tuple[Point, list[Point]]:
-    """The moment at which most is live, and all moments; the allocator sees the same."""
+    """The moment at which most is live, and all moments."""
     live, curve, peak = Live(trace.parts), [], Point("build", {})
     live.begin(-1, runtime, "runtime")
-    for phase, part, number, size, touched in steps(trace, kernels):
+    for phase, part, number, size, _ in steps(trace, kernels):
         if size < 0:
             live.end(number)
-            heap.end(number)
             continue
         live.begin(number, size, part)
-        heap.begin(number, touched)
         curve.append(Point(phase, live.now()))
         if live.total > peak.total:
             peak = curve[-1]
-    for _ in range(REPLAYED):
-        _replay(trace, kernels, heap)
     return peak, curve
+
+
+def _simulate(
+    trace: Trace, kernels: CpuKernels | CudaKernels, allocator: Heap | CachingAllocator
+) -> None:
+    """The allocator meets the whole trace, then its last step again."""
+    for _, _, number, size, touched in steps(trace, kernels):
+        if size < 0:
+            allocator.end(number)
+        else:
+            allocator.begin(number, touched)
+    for _ in range(REPLAYED):
+        _replay(trace, kernels, allocator)
 
 
 def _fresh(trace: Trace) -> int:
@@ -142,7 +152,7 @@ def _fresh(trace: Trace) -> int:
     a heap without them.
     """
     heap, kernels = Heap(pinned=0), CpuKernels()
-    _followed(trace, kernels, heap, 0)
+    _simulate(trace, kernels, heap)
     before = heap.fresh
     _replay(trace, kernels, heap)
     return heap.fresh - before

@@ -120,7 +120,6 @@ def advise(
     The size that is found is what `--size advised` means afterwards in this folder.
     """
     from dsvm.advise.job import job_of
-    from dsvm.advise.page import drawn, page
     from dsvm.errors import UsageError
 
     if history:
@@ -158,10 +157,8 @@ def advise(
             time_limit,
         )
     )
-    if picture:
-        picture.write_text(drawn(found), "utf-8")
-    if report:
-        report.write_text(page(found, steps), "utf-8")
+    if picture or report:
+        _write(found, steps, picture, report)
     _keep(call, found)
     _told(call, found, steps)
     return 0
@@ -223,6 +220,15 @@ def _sizes(call: Call) -> tuple[Size, ...]:
     from dsvm.sizes import load_sizes
 
     return load_sizes(call.home, definition_here()).sizes
+
+
+def _write(found: Estimate, steps: int | None, picture: Path | None, report: Path | None) -> None:
+    from dsvm.advise.page import drawn, page
+
+    if picture:
+        picture.write_text(drawn(found), "utf-8")
+    if report:
+        report.write_text(page(found, steps), "utf-8")
 
 
 def _keep(call: Call, found: Estimate) -> None:
